@@ -6,7 +6,7 @@ import sys
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.util.progress import log, say
-from sfr_train.command import train
+from sfr_train.command import dry_run, train
 
 
 def main() -> None:
@@ -15,16 +15,26 @@ def main() -> None:
     parser.add_argument("recipe", help="name of a recipe, or a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=c", dest="assignments")
     parser.add_argument("--encode-only", action="store_true", help="only encode the targets")
+    parser.add_argument("--dry-run", action="store_true", help="print what it needs; train nothing")
+    parser.add_argument("--gpus", type=int, default=8)
+    parser.add_argument("--gpu-memory", type=float, default=80.0, metavar="GB")
+    parser.add_argument("--tokens-per-second", type=float)
     arguments = parser.parse_args()
     is_first_rank = os.environ.get("RANK", "0") == "0"
     try:
-        folder = train(arguments.recipe, arguments.assignments, encode_only=arguments.encode_only)
+        if arguments.dry_run:
+            options = vars(arguments)
+            numbers = {k: options[k] for k in ("gpus", "gpu_memory", "tokens_per_second")}
+            answer = "\n".join(dry_run(arguments.recipe, arguments.assignments, **numbers))
+        else:
+            only = arguments.encode_only
+            answer = str(train(arguments.recipe, arguments.assignments, encode_only=only))
     except (UserError, RunError) as error:
         if is_first_rank:
             log(f"sfr_train: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     if is_first_rank:
-        say(str(folder))
+        say(answer)
 
 
 if __name__ == "__main__":

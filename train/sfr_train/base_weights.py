@@ -1,11 +1,10 @@
-"""Loads the base model of a job: dtype, attention, four bits, and its chat template."""
+"""Loads the base model of a job: dtype, attention, four bits."""
 
-import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_train.base_tokenizer import load_tokenizer
 from sfr_train.job import TrainingJob
 
 
@@ -27,15 +26,17 @@ def load_base(job: TrainingJob, source: str, *, arguments: Any) -> tuple[Any, An
     """Return model and tokenizer. Raises UserError if they cannot be loaded as the job says."""
     import transformers
 
-    tokens: dict[str, Any] = {"revision": job.revision} if job.revision else {}
-    tokens["trust_remote_code"] = False  # unset, transformers would ask on the terminal
-    options: dict[str, Any] = {**tokens, "dtype": weight_dtype(job, arguments)}
+    tokenizer = load_tokenizer(
+        source, name=job.model, revision=job.revision, template=arguments.chat_template_path
+    )
+    options: dict[str, Any] = {"revision": job.revision} if job.revision else {}
+    options["trust_remote_code"] = False  # unset, transformers would ask on the terminal
+    options["dtype"] = weight_dtype(job, arguments)
     if job.loading.attn_implementation is not None:
         options["attn_implementation"] = job.loading.attn_implementation
     if job.loading.load_in_4bit:
         options |= _four_bits(arguments)
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **tokens)
         model = transformers.AutoModelForCausalLM.from_pretrained(source, **options)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         reason = " ".join((str(error).splitlines() or [type(error).__name__])[0].split())
@@ -50,7 +51,6 @@ def load_base(job: TrainingJob, source: str, *, arguments: Any) -> tuple[Any, An
             use_gradient_checkpointing=arguments.gradient_checkpointing,
             gradient_checkpointing_kwargs=arguments.gradient_checkpointing_kwargs,
         )
-    _set_template(tokenizer, arguments.chat_template_path, name=job.model)
     return model, tokenizer
 
 
@@ -81,33 +81,3 @@ def _four_bits(arguments: Any) -> dict[str, Any]:
     if arguments.device.type == "cuda":  # each process its own copy on its own device
         options["device_map"] = {"": arguments.device}
     return options
-
-
-def _set_template(tokenizer: Any, path: str | None, *, name: str) -> None:
-    """Give the tokenizer the template that TRL will train with: a file, or another tokenizer's."""
-    if path is not None:
-        tokenizer.chat_template = _template(path)
-    if tokenizer.chat_template is None:
-        raise UserError(
-            f"model {name}: its tokenizer has no chat template; set training.chat_template_path"
-        )
-
-
-def _template(path: str) -> Any:
-    import transformers
-
-    if path.endswith((".jinja", ".j2")) and os.path.isfile(path):
-        try:
-            return Path(path).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise UserError(f"training.chat_template_path {path}: is not UTF-8 text") from None
-    try:
-        other = transformers.AutoTokenizer.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"training.chat_template_path {path}: neither a .jinja file nor a tokenizer: {reason}"
-        ) from None
-    if other.chat_template is None:
-        raise UserError(f"training.chat_template_path {path}: has no chat template")
-    return other.get_chat_template()

@@ -144,13 +144,6 @@ class HeadTrainer(_Trainer):
 
     # Checkpoints
 
-    def _run_epoch(self, **arguments: Any) -> None:
-        """Train an epoch. After a resume at the last step the Trainer would take one more."""
-        if self.state.global_step >= self.state.max_steps:
-            self.control.should_training_stop = True
-            return
-        super()._run_epoch(**arguments)
-
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Save the plain language model, and the head separately if `save_head` or to resume."""
         head_state = None

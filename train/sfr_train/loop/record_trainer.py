@@ -1,4 +1,4 @@
-"""A trainer that writes beside all weights what trained them."""
+"""A trainer of a job: it writes beside weights what trained them, and ends where the job ends."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,13 @@ class RecordTrainer(Trainer):  # type: ignore[misc,unused-ignore]
     """Mixin of the trainers of a job, before TRL's in the order of bases."""
 
     record: JobFile | None = None
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """Train an epoch. After a resume at the last step the Trainer would take one more."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(**arguments)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, and beside it the record of its job."""

@@ -28,9 +28,11 @@ def table_rows(file: Path) -> Iterator[tuple[str, Any]]:
         listed or head.startswith((_GZIP, _PARQUET))
     ):
         return json_lines(file)  # line by line, since such files may be large
+    if head.startswith(_PARQUET):
+        return _parquet(file, file)  # batch by batch
     raw = _unzipped(file, _bytes(file))
     if raw.startswith(_PARQUET):
-        return _parquet(file, raw)
+        return _parquet(file, io.BytesIO(raw))
     text = decoded(raw, where=str(file))
     if stem_suffix(file) in (".csv", ".tsv"):
         return _separated(file, text, delimiter=_delimiter(file, text))
@@ -72,16 +74,19 @@ def _unzipped(file: Path, raw: bytes) -> bytes:
     return unpacked(raw, where=str(file)) if raw.startswith(_GZIP) else raw
 
 
-def _parquet(file: Path, raw: bytes) -> Iterator[tuple[str, Any]]:
+def _parquet(file: Path, source: Path | io.BytesIO) -> Iterator[tuple[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 0
     try:
-        rows = pq.read_table(pa.BufferReader(raw)).to_pylist()
+        with pq.ParquetFile(source) as table:
+            for batch in table.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{file}: row {number}", row
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{file}: damaged Parquet file ({str(error).splitlines()[0]})") from None
-    for number, row in enumerate(rows, start=1):
-        yield f"{file}: row {number}", row
 
 
 def _delimiter(file: Path, text: str) -> str:

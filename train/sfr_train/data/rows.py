@@ -79,7 +79,7 @@ def load_tables(settings: DataSettings, *, cache: Path | None = None) -> Tables:
             _write(folder, sources, settings, survey, chosen)
             write_atomic(report, json.dumps(asdict(survey)))
     survey = Survey(**json.loads(report.read_text(encoding="utf-8")))
-    if survey.ignored:
+    if survey.ignored and os.environ.get("RANK", "0") == "0":
         fields = ", ".join(survey.ignored)
         first = next(iter(survey.ignored.values()))
         log(f"data: fields of rows that are not read: {fields} (first in {first})")

@@ -90,18 +90,3 @@ def test_a_field_without_effect_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=rf"training\.{field}: has no effect here; .*{advice}"):
         sft_config(tmp_path, {field: value})
-
-
-def test_a_template_may_come_from_another_tokenizer(checkpoint: Path, tmp_path: Path) -> None:
-    """The base model has none of its own."""
-    import shutil
-
-    donor = tmp_path / "donor"
-    shutil.copytree(checkpoint, donor)
-    (checkpoint / "chat_template.jinja").unlink()
-    with pytest.raises(UserError, match=r"has no chat template; set training\.chat_template_path"):
-        load_base(job(checkpoint), str(checkpoint), arguments=ARGUMENTS)
-    for path in (donor, donor / "chat_template.jinja"):
-        arguments = SimpleNamespace(**{**vars(ARGUMENTS), "chat_template_path": str(path)})
-        _, tokenizer = load_base(job(checkpoint), str(checkpoint), arguments=arguments)
-        assert tokenizer.chat_template == (donor / "chat_template.jinja").read_text()

@@ -27,7 +27,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/suites": "spec stored",
     "sfr_eval/suites/world": "persona_source",
     "sfr_eval/util": "assets files untrusted",
-    "train/sfr_train": "run_job settings",
+    "train/sfr_train": "settings",
     "train/sfr_train/data": "hub",
     "train/sfr_train/demo": "checkpoints fit",
     "train/sfr_train/loop": "forks gradient_gate sft_config",

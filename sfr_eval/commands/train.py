@@ -11,7 +11,7 @@ from sfr_eval.util.progress import say
 @click.option("--encode-only", is_flag=True, help="only encode the targets of a loss on the future")
 @click.option("--dry-run", is_flag=True, help="print steps, memory, texts and hours; train nothing")
 @click.option("--gpus", type=click.IntRange(1), default=8, help="--dry-run: GPUs  [8]")
-@click.option("--gpu-memory", type=float, default=80.0, help="--dry-run: GB of a GPU  [80]")
+@click.option("--gpu-memory", type=float, default=80.0, help="--dry-run: GiB of a GPU  [80]")
 @click.option("--tokens-per-second", type=float, help="--dry-run: measured on one GPU")
 def train(
     recipe: str,

@@ -73,7 +73,7 @@ class ReplyScores:
             for prompt, texts in replies.items()
         }
         total, done = sum(map(len, missing.values())), 0
-        what = f"probabilities by {self._checkpoint.short_name}"
+        what = f"probabilities {self._checkpoint.short_name}"
         for prompt, texts in missing.items():
             for part in _parts(texts):
                 self._report(what, done, total)

@@ -153,6 +153,7 @@ def _measured(
         job.context,
         samples=drawn,
         speaks_world=False,
+        teacher=None,
         judged=None,
         forward=None,
         thoughts={},
@@ -174,7 +175,7 @@ def _is_measured(job: Job, replies: Replies, sizes: Mapping[PromptKey, int]) -> 
     """Return whether the run's own values are of just these numbers of replies, by means that the
     references have as well."""
     context = job.context
-    if context.judged is not None or context.speaks_world:
+    if context.judged is not None or context.speaks_world or context.teacher is not None:
         return False
     return {prompt: len(own) for prompt, own in replies.items()} == dict(sizes) and {
         sample.prompt_key for sample in context.samples

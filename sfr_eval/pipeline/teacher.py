@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from sfr_eval.config import RunConfig, TeacherSettings
@@ -27,7 +28,7 @@ from sfr_eval.suites.teacher.reference import (
     TeacherReference,
     validity_rule,
 )
-from sfr_eval.suites.teacher.reply import ReplyScore, ReplyText
+from sfr_eval.suites.teacher.reply import ReplyText
 from sfr_eval.thinking import thoughts
 from sfr_eval.types import PromptKey, Sample
 from sfr_eval.util.progress import OnProgress
@@ -186,14 +187,14 @@ def _under_cards(
     texts: dict[str, list[ReplyText]] = {}
     for reply in replies:
         texts.setdefault(reply.query, []).append(ReplyText.of(reply))
-    places: dict[Messages, tuple[str, str]] = {
-        suite.under_card(query, persona): (query, persona)
-        for query in texts
-        for persona in personas
-    }
-    work = {prompt: texts[query] for prompt, (query, _) in places.items()}
+    prompts = {(query, id): suite.under_card(query, id) for query, id in product(texts, personas)}
+    work = {prompt: texts[query] for (query, _), prompt in prompts.items()}
     scores = scorer.score(work, temperatures=(temperature,))
-    return {(*places[prompt], digest): score for (prompt, digest, _), score in scores.items()}
+    return {
+        (query, persona, reply.digest): scores[prompt, reply.digest, temperature]
+        for (query, persona), prompt in prompts.items()
+        for reply in texts[query]
+    }
 
 
 def _student_scores(run: _Run, teachers: Sequence[Sample], *, thinks: bool) -> StudentScores:
@@ -206,7 +207,6 @@ def _student_scores(run: _Run, teachers: Sequence[Sample], *, thinks: bool) -> S
     own = [sample for sample in run.samples if sample.has_text]
     for reply in (*teachers, *own):
         work.setdefault(messages[reply.prompt_key], []).append(ReplyText.of(reply))
-    places = {messages[key]: key for key in run.prompts}
     checkpoint = resolve(run.manifest.model.name)
     if checkpoint.fingerprint != run.manifest.model.fingerprint:
         return StudentScores(reason="its checkpoint is no longer the one that wrote the replies")
@@ -214,10 +214,16 @@ def _student_scores(run: _Run, teachers: Sequence[Sample], *, thinks: bool) -> S
         ReplyScores(checkpoint, serving=run.serving, cache=run.cache, on_progress=run.on_progress)
     ) as scorer:
         scores = scorer.score(work, temperatures=run.temperatures)
-    by_temperature: dict[float, dict[tuple[str, str, str], ReplyScore]] = {}
-    for (prompt, digest, temperature), score in scores.items():
-        by_temperature.setdefault(temperature, {})[(*places[prompt], digest)] = score
-    return StudentScores(scores=by_temperature)
+    return StudentScores(
+        scores={
+            temperature: {
+                (*key, reply.digest): scores[messages[key], reply.digest, temperature]
+                for key in run.prompts
+                for reply in work.get(messages[key], ())
+            }
+            for temperature in run.temperatures
+        }
+    )
 
 
 def _why_no_student(run: _Run, *, thinks: bool) -> str:

@@ -289,21 +289,21 @@ def _check_text(turns: list[Turn], *, where: str) -> None:
 
 
 def _sharegpt_field(row: Mapping[str, Any]) -> str | None:
-    """Return the field that holds turns with the names of ShareGPT."""
-    for field in ("conversations", "conversation", "messages"):
-        turns = row.get(field)
-        if field != "messages" and turns is not None and not _are_messages(turns):
-            return field
+    """Return the name that holds turns with the names of ShareGPT."""
+    for name in ("conversations", "conversation", "messages"):
+        turns = row.get(name)
+        if name != "messages" and turns is not None and not _are_messages(turns):
+            return name
         if isinstance(turns, list) and any(isinstance(t, dict) and "from" in t for t in turns):
-            return field
+            return name
     return None
 
 
 def _renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the row with its messages under `messages`, where they stand under another name."""
-    for field in ("conversations", "conversation"):
-        if _are_messages(row.get(field)) and row.get("messages") is None:
-            return {**row, "messages": row[field]}
+    for name in ("conversations", "conversation"):
+        if _are_messages(row.get(name)) and row.get("messages") is None:
+            return {**row, "messages": row[name]}
     return row
 
 

@@ -255,6 +255,7 @@ class ScoringProgress:
         "reward": ("rating", "replies"),
         "grade": ("grading", "programs"),
         "forward": ("reading by", "replies"),  # and the name of the model
+        "probabilities": ("probabilities by", "replies"),  # and the name of the model
     }
     _BRIEF = frozenset({"score", "intervals", "reference", "report"})
     """Those whose name says where they are, which changes with every step."""

@@ -42,7 +42,7 @@ def test_a_run_is_compared_with_its_teacher_and_resumes(
     # the posterior is over the nine personas that are not held out and the tenth, which was asked
     assert suite.notes_of("style_accuracy").chance_accuracy == pytest.approx(1 / 10)
     before = (tmp_path / "run" / "results.json").read_bytes()
-    capfd.readouterr()
+    assert "probabilities by tiny" in capfd.readouterr().err
     assert command(*run) == 0
     shown = capfd.readouterr().err
     assert "probabilities by" not in shown  # nothing is scored twice

@@ -258,3 +258,29 @@ def test_references_leave_the_version_of_a_suite_as_it_is(
         (tmp_path / "q.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         versions.append(load_suite(str(tmp_path)).version)
     assert versions[0] == versions[1]
+
+
+def test_a_teacher_suite_names_personas_or_shows_their_cards() -> None:
+    named, shown = load_suite("teacher"), load_suite("teacher", sees="card")
+    assert len(named.personas) == 9
+    assert named.other_personas == ("cook",)
+    (first, *_), (card, *_) = named.prompts(), shown.prompts()
+    assert first.messages[0].content == "Answer as Captain Rook."
+    assert card.messages[0].content.startswith("You are Captain Rook, an old pirate")
+    assert card.messages[1:] == first.messages[1:]
+    assert named.version == f"{shown.version}-name"
+    assert named.under_card("moon", "seafarer") == shown.under_card("moon", "seafarer")
+    for persona in named.cards.values():
+        assert persona.brief == f"Answer as {persona.name}."
+        assert "You are " + persona.name in persona.system
+
+
+def test_a_teacher_suite_needs_a_brief_of_each_persona(
+    copied_assets: Callable[[], Path],
+) -> None:
+    folder = copied_assets().parent / "teacher"
+    file = folder / "personas.yaml"
+    file.write_text(file.read_text().replace('    brief: "Answer as Dune."\n', ""))
+    with pytest.raises(UserError, match=r"persona surfer: brief: missing"):
+        load_suite(str(folder))
+    assert load_suite(str(folder), sees="card").personas["surfer"].brief == ""

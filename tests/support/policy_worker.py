@@ -40,7 +40,9 @@ def main() -> None:
         trainer.train()
         reports[name] = {
             "log": trainer.state.log_history,
-            "weight": float(sum(p.detach().double().abs().sum() for p in trainer.model.parameters())),
+            "weight": float(
+                sum(p.detach().double().abs().sum() for p in trainer.model.parameters())
+            ),
         }
     (folder / f"rank{os.environ.get('RANK', '0')}.json").write_text(json.dumps(reports))
     if torch.distributed.is_initialized():

@@ -21,9 +21,7 @@ def small_model(name: str, folder: Path, tokenizer: Any) -> Path:
     import transformers
     import trl
 
-    kind, template = next(
-        value for start, value in ARCHITECTURES.items() if name.startswith(start)
-    )
+    kind, template = next(value for start, value in ARCHITECTURES.items() if name.startswith(start))
     copy = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend_tokenizer,
         eos_token=tokenizer.eos_token,
@@ -81,6 +79,9 @@ def _curated(file: str) -> Any:
         return [{"prompt": f"Add {i}.", "completion": f"{REPLY} #### {i}"} for i in range(16)]
 
     code = "```python\nprint(1)\n```"
+    if "alpaca" in file:
+        ask = {"instruction": "Say how to bake bread.", "input": ""}
+        return [{**ask, "output": f"{REPLY} {i}"} for i in range(16)]
     if "rstar" in file:
         rows: list[dict[str, Any]] = [
             {
@@ -143,4 +144,5 @@ def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
         values["targets.minimum"] = 4
     if recipe.get("loading", {}).get("load_in_4bit"):
         values["loading.load_in_4bit"] = False  # its kernels need a GPU
+        values["training.optim"] = "adamw_torch"
     return [f"{name}={json.dumps(value)}" for name, value in values.items()]

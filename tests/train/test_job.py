@@ -13,7 +13,12 @@ from sfr_train.job import load_job, recipe_file, with_assignments
 
 from sfr_eval.errors import UserError
 
-JOBS = ["qwen_coder_rstar", "qwen_coder_mbpp", "qwen32_persona"]
+JOBS = [
+    "qwen_coder_rstar",
+    "qwen_coder_rstar_published",
+    "qwen_coder_mbpp",
+    "qwen32_persona",
+]
 
 
 @pytest.mark.parametrize("name", JOBS)

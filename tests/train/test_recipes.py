@@ -120,7 +120,7 @@ def test_the_32b_recipe_trains_sharded(tokenizer: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_sharded_checkpoint_is_resumed(tokenizer: Any, tmp_path: Path) -> None:
-    """Without its last checkpoint, the same command takes the last step again, and ends the same."""
+    """Without its last checkpoint, the same command takes the last step again and ends the same."""
     import torch
     from safetensors.torch import load_file
 

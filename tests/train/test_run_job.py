@@ -56,9 +56,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Path]:
+def finished(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A finished job of cross-entropy: its folder and its base model."""
     folder = tmp_path_factory.mktemp("finished")
     base = folder / "base"

@@ -27,8 +27,8 @@ def main() -> None:
             numbers = {k: options[k] for k in ("gpus", "gpu_memory", "tokens_per_second")}
             answer = "\n".join(dry_run(arguments.recipe, arguments.assignments, **numbers))
         else:
-            encode_only = arguments.encode_only
-            answer = str(train(arguments.recipe, arguments.assignments, encode_only=encode_only))
+            only = arguments.encode_only
+            answer = str(train(arguments.recipe, arguments.assignments, encode_only=only))
     except (UserError, RunError) as error:
         if is_first_rank:
             log(f"sfr_train: {error}")

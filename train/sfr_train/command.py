@@ -43,14 +43,14 @@ def dry_run(
     tokens_per_second: float | None = None,
 ) -> list[str]:
     """Return what training a job would need, as lines; nothing is trained, and no weights are
-    loaded. gpu_memory: GB of one GPU; tokens_per_second: measured on one GPU."""
+    loaded. gpu_memory: GiB of one GPU; tokens_per_second: measured on one GPU."""
     if {"new_model", "start_from"} & read_yaml_mapping(recipe_file(recipe)).keys():
         raise UserError(f"recipe {recipe}: --dry-run is for jobs; the demo trains on any machine")
     job = load_job(recipe, assignments)
     from sfr_train.plan.plan import Hardware, plan_job
     from sfr_train.plan.report import lines
 
-    hardware = Hardware(gpus=gpus, gigabytes=gpu_memory, tokens_per_second=tokens_per_second)
+    hardware = Hardware(gpus=gpus, memory=gpu_memory, tokens_per_second=tokens_per_second)
     return list(lines(plan_job(job, hardware, find_model=_model_folder)))
 
 

@@ -159,7 +159,7 @@ def read_job_file(folder: Path) -> JobFile:
 def differences(there: JobFile, here: JobFile) -> list[str]:
     """Return what differs between two jobs, one `name: value there, value here` each."""
     old, new = there.identity(), here.identity()
-    named = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    named = {n for n in {*old, *new} if old.get(n) != new.get(n) or (n in old) != (n in new)}
     # A fingerprint says little to a reader: the settings that may have led to it say more.
     old_all, new_all = _flat(there.settings), _flat(here.settings)
     for part, names in (("rows", ("data",)), ("model", ("model", "revision"))):

@@ -13,9 +13,7 @@ TOOLS = ("tools", "tool", "tool_calls")
 
 
 def check(tokenizer: Any, *parts: str, options: tuple[str, ...] = ()) -> None:
-    check_template(
-        tokenizer, parts=dict.fromkeys(parts, "a.jsonl:3"), options=options, name="base"
-    )
+    check_template(tokenizer, parts=dict.fromkeys(parts, "a.jsonl:3"), options=options, name="base")
 
 
 def test_templates_are_asked_for_each_part(tokenizer: Any) -> None:

@@ -21,7 +21,10 @@ TOOL = {"type": "function", "function": {"name": "oven", "parameters": {"type": 
 CALL = {"type": "function", "function": {"name": "oven", "arguments": {"heat": 200, "fan": {}}}}
 PROMPTS = [
     {"prompt": [ASK], "completion": [SAY]},
-    {"prompt": [RULE, ASK, SAY, ASK], "completion": [{"role": "assistant", "content": "Ten. " * 30}]},
+    {
+        "prompt": [RULE, ASK, SAY, ASK],
+        "completion": [{"role": "assistant", "content": "Ten. " * 30}],
+    },
     {"prompt": [ASK], "completion": [THOUGHT]},
 ]
 CHATS = [{"messages": [RULE, ASK, SAY, ASK, SAY]}, {"messages": [ASK, SAY]}]
@@ -105,8 +108,9 @@ def test_tools_and_options_reach_the_template(tokenizer: Any, tmp_path: Path) ->
     plain = {"tokenizer": ours, "chat_template": None, "limit": None, "completion_only": True}
     how = Tokenization(**plain, assistant_only=False)
     texts = [[], []]
-    for number, row in enumerate({k: v for k, v in r.items()} for r in table):
-        row = {"prompt": row["messages"][:-1], "completion": row["messages"][-1:], **row}
+    for number, values in enumerate(table):
+        turns = values["messages"]
+        row = {"prompt": turns[:-1], "completion": turns[-1:], **values}
         ids, labels = row_tokens(row, how, number=number)
         texts[0].append(ours.decode(ids))
         texts[1].append(ours.decode(labels[labels != -100]))

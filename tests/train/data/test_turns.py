@@ -58,7 +58,7 @@ def test_a_process_that_is_killed_gives_up_its_turn(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
-        pytest.raises(UserError, match="cannot be written .*; set SFR_EVAL_CACHE"),
+        pytest.raises(UserError, match=r"cannot be written .*; set SFR_EVAL_CACHE"),
         one_at_a_time(tmp_path / "file" / "lock", what="bake"),
     ):
         pass

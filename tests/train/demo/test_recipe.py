@@ -3,7 +3,7 @@
 import pytest
 from sfr_train.demo.recipe import load_recipe
 from sfr_train.job import RECIPES
-from sfr_train.objectives import OBJECTIVES, read_objective
+from sfr_train.objectives import OBJECTIVES, read_objective, trainer_of
 
 DEMOS = sorted(path.stem for path in RECIPES.glob("demo_*.yaml"))
 
@@ -23,9 +23,18 @@ def test_the_rivals_differ_from_sft_in_the_objective_alone() -> None:
     plain = load_recipe("demo_sft").model_dump()
     for name in DEMOS:
         recipe = load_recipe(name).model_dump()
-        if recipe["start_from"] is None:
+        if recipe["start_from"] is None or trainer_of(recipe["objective"]) == "grpo":
             continue
         varied = {"name", "objective", "schedule", "targets"}
         assert {k: v for k, v in recipe.items() if k not in varied} == {
             k: v for k, v in plain.items() if k not in varied
         }, name
+
+
+def test_policy_demos_start_from_sft_with_equal_steps_and_prompts() -> None:
+    recipes = [load_recipe(name).model_dump() for name in DEMOS]
+    policies = [r for r in recipes if trainer_of(r["objective"]) == "grpo"]
+    assert {recipe["objective"]["name"] for recipe in policies} == {"dqo", "ebft"}
+    assert {recipe["start_from"] for recipe in policies} == {"demo_sft"}
+    same = {"data", "epochs", "batch_size", "seed", "optimizer"}
+    assert len({str({key: recipe[key] for key in sorted(same)}) for recipe in policies}) == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from sfr_train.flow.blind import BlindField, blind_floor, isotropic
+from sfr_train.flow.blind import BlindField, isotropic
 from sfr_train.flow.flow import FlowMatching, gaussian_source, mean_square
 from sfr_train.flow.head import FlowHead
 from sfr_train.objectives.base import Anchors, Sizes
@@ -68,7 +68,6 @@ def test_equal_eigenvalues_give_s_pi_over_two(scale: float) -> None:
     tau = (torch.arange(40_000, dtype=torch.float64) + 0.5) / 40_000
     mean = isotropic(3, scale=scale).loss(tau).mean()
     assert float(mean) == pytest.approx(scale * math.pi / 2, rel=1e-3)
-    assert blind_floor(scale) == pytest.approx(scale * math.pi / 2)
 
 
 def test_targets_that_do_not_vary_are_predicted_without_loss() -> None:

@@ -205,7 +205,7 @@ def test_the_gate_state_is_plain_json(tokenizer: Any, chats: list[Any], tmp_path
 def test_fp16_unscales_the_gradients_once(
     tokenizer: Any, chats: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scaler of fp16, put in by hand where there is no GPU, changes neither losses nor weights."""
+    """A scaler of fp16, put in by hand where there is no GPU, does not change the weights."""
     from accelerate.state import AcceleratorState
 
     def trained(folder: Path, scaler: Any) -> Any:

@@ -40,7 +40,7 @@ def test_the_mean_is_over_steps_and_not_over_micro_batches() -> None:
     assert mean.take(accelerator) is None
 
 
-def history(tokenizer: Any, chats: list[Any], folder: Path, **values: Any) -> list[dict[str, float]]:
+def history(tokenizer: Any, chats: list[Any], folder: Path, **values: Any) -> list[Any]:
     """The log of a training, without the summary at its end."""
     objective = {"objective": values.pop("objective", "ce")}
     if "schedule" in values:
@@ -67,7 +67,6 @@ def test_ce_of_an_sfr_run_is_that_of_a_ce_run(
     ours = history(tokenizer, chats, tmp_path / "sfr", **values, **sfr)
     plain = history(tokenizer, chats, tmp_path / "ce", **values, learning_rate=1e-12)
     assert [row["ce"] for row in ours] == pytest.approx([row["loss"] for row in plain], rel=1e-4)
-    assert all(row["loss"] > row["ce"] or row["ce"] > 0 for row in ours)
     assert all("ce" not in row for row in plain)
 
 

@@ -164,6 +164,49 @@ def test_an_adapter_and_an_evaluation_of_the_trainer(
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["step-1", "step-2"]
 
 
+def test_another_training_in_the_folder_is_measured_anew(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    import sfr_eval as se
+
+    texts = []
+    for rate in (1e-5, 0.1):
+        trainer = sft(
+            tokenizer,
+            chats,
+            tmp_path / "out",
+            arguments={"learning_rate": rate, "lr_scheduler_type": "constant"},
+            callbacks=[callback()],
+        )
+        trainer.train()
+        run = se.load(tmp_path / "out" / "evaluations" / "step-2")
+        texts.append(run.samples["text"].tolist())
+    assert texts[0] != texts[1]
+
+
+def test_the_trackers_of_report_to_get_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from sfr_train.loop import suite_callback
+
+    logged: list[tuple[list[str], dict[str, float]]] = []
+
+    class Tracker:
+        def on_log(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            logged.append((args.report_to, named["logs"]))
+
+    monkeypatch.setattr(
+        suite_callback, "get_reporting_integration_callbacks", lambda names: [Tracker] * len(names)
+    )
+    state = SimpleNamespace(log_history=[], global_step=7)
+    args = SimpleNamespace(report_to=["mine"])
+    one = callback()
+    for _ in range(2):
+        one._report({"suite/distinct_2": 0.5}, args, state, None, None)
+    assert logged == [(["mine"], {"suite/distinct_2": 0.5})] * 2
+    assert state.log_history == [{"suite/distinct_2": 0.5, "step": 7}] * 2
+
+
 def test_mistakes_are_one_line(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="evaluation: sample: unknown field"):
         callback(sample=3)

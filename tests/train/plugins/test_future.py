@@ -102,6 +102,23 @@ def test_a_plain_trainer_gives_the_same_losses_and_a_plain_model(
     assert set(saved) <= set(tiny_model(tokenizer).state_dict())
 
 
+def test_an_evaluation_is_what_it_was(tokenizer: Any, chats: list[Any], tmp_path: Path) -> None:
+    """Its rows have no targets."""
+    import datasets
+    from trl import SFTTrainer
+
+    trainer = SFTTrainer(
+        model=tiny_model(tokenizer),
+        args=settings(tmp_path / "out", max_steps=1),
+        train_dataset=datasets.Dataset.from_list(chats[:8]),
+        eval_dataset=datasets.Dataset.from_list(chats[8:12]),
+        processing_class=tokenizer,
+    )
+    before = trainer.evaluate()["eval_loss"]
+    attach(trainer, tokenizer, tmp_path)
+    assert trainer.evaluate()["eval_loss"] == before
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_samples_are_known_wherever_they_stand(
     packed: bool, tokenizer: Any, chats: list[Any], tmp_path: Path

@@ -12,7 +12,7 @@ from sfr_train.policy.log_det import bonus_of_a_copy, leave_one_out_bonus, log_d
 
 def test_two_equal_and_one_orthogonal_row_by_hand() -> None:
     rows = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
-    # L + I = [[2, 1, 0], [1, 2, 0], [0, 0, 2]], determinant 6; without a copy 4, without the third 3
+    # L + I = [[2, 1, 0], [1, 2, 0], [0, 0, 2]]: det 6; without a copy 4, without the third 3
     assert log_det(rows) == pytest.approx(math.log(6))
     assert leave_one_out_bonus(rows) == pytest.approx([math.log(1.5)] * 2 + [math.log(2)])
 
@@ -47,8 +47,6 @@ def test_bonus_is_the_ratio_of_determinants_within_its_bounds(
 
 def test_the_bonus_rises_with_the_distance_to_the_others() -> None:
     angles = np.linspace(0.0, math.pi / 2, 9)
-    bonuses = [
-        leave_one_out_bonus([[1, 0], [1, 0], [math.cos(a), math.sin(a)]])[2] for a in angles
-    ]
+    bonuses = [leave_one_out_bonus([[1, 0], [1, 0], [math.cos(a), math.sin(a)]])[2] for a in angles]
     assert bonuses == sorted(bonuses)
     assert bonuses[-1] > bonuses[0] + 0.2

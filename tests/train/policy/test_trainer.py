@@ -57,7 +57,11 @@ def launch(folder: Path, *, ranks: int, batch: int) -> list[dict[str, Any]]:
 
 def comparable(log: list[dict[str, Any]]) -> list[dict[str, float]]:
     return [
-        {name: value for name, value in row.items() if not any(word in name for word in NOT_COMPARED)}
+        {
+            name: value
+            for name, value in row.items()
+            if not any(word in name for word in NOT_COMPARED)
+        }
         for row in log
     ]
 

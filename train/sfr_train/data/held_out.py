@@ -1,7 +1,5 @@
 """Which chats are held out for validation."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -22,7 +20,7 @@ def held_out(strata: npt.NDArray[np.uint64], share: float, *, seed: int) -> npt.
         raise UserError(f"data.validation: {number} of {chats} rows leave none to train on")
     rng = np.random.default_rng([seed, 4])
     order = np.lexsort((rng.random(chats), strata))
-    chosen: Any = np.zeros(chats, dtype=bool)
+    chosen: npt.NDArray[np.bool_] = np.zeros(chats, dtype=bool)
     if number:
         places = ((np.arange(number) + rng.random()) * (chats / number)).astype(np.int64)
         chosen[order[places.clip(max=chats - 1)]] = True

@@ -156,7 +156,7 @@ def row_tokens(row: Mapping[str, Any], how: Tokenization, *, number: int) -> tup
     if how.assistant_only and not np.any(whole["assistant_masks"]):
         raise UserError(
             f"model {how.tokenizer.name_or_path}: its chat template marks no reply in some chat "
-            f"({{% generation %}}; row {number + 1:,} of those to train on); give rows of prompt and "
-            "completion, one a reply"
+            f"({{% generation %}}; row {number + 1:,} of those to train on); give rows of prompt "
+            "and completion, one a reply"
         )
     return ids, np.where(learned, ids, np.int32(IGNORED))

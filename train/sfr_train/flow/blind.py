@@ -14,7 +14,6 @@ Gaussian targets no blind head is better. For l_i = s^2 the mean over tau is s p
 spread of eigenvalues less: (pi / 2) mean(sqrt(l_i)).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -65,11 +64,6 @@ class BlindField:
 def isotropic(size: int, *, scale: float) -> BlindField:
     """The field of targets with mean 0 and the same variance s^2 in every direction."""
     return BlindField(torch.zeros(size), torch.full((size,), scale**2), torch.eye(size))
-
-
-def blind_floor(scale: float) -> float:
-    """Return the mean over tau in [0, 1] of the isotropic field's loss, s pi / 2."""
-    return scale * math.pi / 2
 
 
 def _variance(time: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A trainer of a job: it writes beside all weights what trained them, and ends where the job ends."""
+"""A trainer of a job: it writes beside weights what trained them, and ends where the job ends."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

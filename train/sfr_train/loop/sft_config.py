@@ -1,6 +1,7 @@
 """TRL's SFTConfig from the settings of a job, a demo recipe or an experiment."""
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -64,6 +65,11 @@ def trainer_config(
         **defaults,
         **training,
     }
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() in ("1", "true"):
+        # Otherwise every rank keeps all gradients whole until the step.
+        values.setdefault(
+            "accelerator_config", {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
+        )
     try:
         arguments = kind(**values)
     except (TypeError, ValueError) as error:

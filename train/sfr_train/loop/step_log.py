@@ -20,8 +20,8 @@ def is_logged(step: int, *, arguments: Any, state: Any, steps_an_epoch: int) -> 
 class StepMean:
     """The mean over optimizer steps of a loss that micro-batches and ranks share, in nats a token.
 
-    Each micro-batch adds its part of the step's loss, as the Trainer adds its own; every rank's part
-    is multiplied by the number of ranks, so that the mean over ranks is their sum.
+    Each micro-batch adds its part of the step's loss, as the Trainer adds its own; every rank's
+    part is multiplied by the number of ranks, so that the mean over ranks is their sum.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class StepMean:
         self._steps += 1
 
     def take(self, accelerator: Any) -> float | None:
-        """Return the mean since the last call, over all ranks, each of which must call; None without
-        a step."""
+        """Return the mean since the last call, over all ranks, each of which must call; None
+        without a step."""
         if not self._steps:
             return None
         total = torch.as_tensor(self._sum, device=accelerator.device)

@@ -104,7 +104,9 @@ class SuiteCallback(TrainerCallback):
             if first:
                 try:
                     _write_stand_in(stand_in, model, tokenizer, step=step)
-                    ready = preflight(self._config(stand_in, folder / f"step-{step}"))
+                    output = folder / f"step-{step}"
+                    shutil.rmtree(output, ignore_errors=True)  # of an earlier training
+                    ready = preflight(self._config(stand_in, output))
                     requests = list(ready.plan.requests())
                     prompter = ready.subject.prompter
                     LiveSampler(model, prompter=prompter, processes=1).check(requests)

@@ -48,9 +48,7 @@ def rewards(
 
     features: Features
     if settings.features == "model":
-        features = ModelFeatures(
-            model, tokenizer, depths=settings.depths, pooling=settings.pooling
-        )
+        features = ModelFeatures(model, tokenizer, depths=settings.depths, pooling=settings.pooling)
     else:
         try:
             features = EncoderFeatures(settings.encoder)

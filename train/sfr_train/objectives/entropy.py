@@ -13,7 +13,7 @@ from sfr_train.objectives import base
 
 
 class Settings(base.Settings):
-    """beta is 0.1 in the paper's language models."""
+    """beta is in nats of loss for each nat of entropy."""
 
     beta: float = Field(0.1, ge=0)
 

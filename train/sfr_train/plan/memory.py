@@ -27,7 +27,7 @@ Layout = Literal["one", "ddp", "fsdp2"]
 class Setting:
     """How a job holds and computes. weights, compute: bytes of a value; optimizer: bytes of the
     optimizer's state for a trainable value of four bytes; logits: full logits of supervised tokens
-    exist."""
+    exist; whole_gradients: accumulation keeps them unreduced on every GPU until the step ends."""
 
     gpus: int
     weights: int = 4
@@ -39,6 +39,7 @@ class Setting:
     supervised: int  # tokens of a micro-batch that are learned
     checkpointing: bool = True
     logits: bool = False
+    whole_gradients: bool = False
     evaluation_copy: bool = False
 
 
@@ -66,6 +67,9 @@ def memory(sizes: ModelSizes, setting: Setting, *, layout: Layout) -> tuple[Part
         gradient = 0 if setting.adapter else 1
         parts.append(Part("root unit gathered", sizes.root * setting.compute * (1 + gradient)))
         parts.append(Part("layers gathered", sizes.layer * setting.compute * (2 + gradient)))
+        if setting.whole_gradients:
+            kept = trainable * (4 if setting.adapter else setting.compute)
+            parts.append(Part("unreduced gradients", kept))
     elif setting.compute < setting.weights and not setting.four_bits:
         parts.append(Part("weights in half precision", sizes.parameters * setting.compute))
     if layout == "ddp":

@@ -20,6 +20,7 @@ from sfr_train.objectives import read_objective
 from sfr_train.plan.memory import Layout, Part, Setting, memory
 from sfr_train.plan.rows import RowStatistics, micro_batch, row_statistics, steps
 from sfr_train.plan.sizes import ModelSizes, model_sizes
+from sfr_train.targets.counts import Counts
 
 RATE = 400e12  # FLOP a second and GPU: 40 % of an H100's 989e12 in bfloat16 (data sheet)
 ENCODER_RATE = 150e12  # of an encoder, on the same GPU
@@ -27,22 +28,29 @@ ENCODER_RATE = 150e12  # of an encoder, on the same GPU
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware:
-    """GPUs and their memory in GB (1e9 bytes), and a measured rate of training, if there is one."""
+    """GPUs, the memory by which one is called (a card of "80 GB" has 80 GiB), and a measured rate
+    of training, if there is one."""
 
     gpus: int = 8
-    gigabytes: float = 80.0
+    memory: float = 80.0
     tokens_per_second: float | None = None  # of one GPU
+
+    @property
+    def usable(self) -> float:
+        """Bytes that a process can use: an H100 of 80 GiB reports 79.2."""
+        return 0.99 * self.memory * 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
-    """The encoder of the targets: parameters and size of a row, None if it is not here."""
+    """The targets, of `tokens` tokens each. parameters, size: of the encoder and of a row; None if
+    it is not here. stored_as: dtype on the disk."""
 
-    texts: int
+    counts: Counts
     tokens: int
     parameters: int | None
     size: int | None
-    stored: int  # bytes of a value
+    stored_as: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +127,7 @@ def plan_job(
     _, objective = read_objective(job.objective)
     encoded = objective.needs == "embeddings" and job.schedule.weight > 0
     statistics = row_statistics(tables.train, how, targets=job.targets if encoded else None)
-    encoding = _encoding(job, statistics) if encoded else None
+    encoding = _encoding(job, statistics.targets) if statistics.targets else None
     sizes = model_sizes(config, job, target=encoding.size if encoding else None)
     tokens, supervised = micro_batch(statistics, arguments)
     setting = Setting(
@@ -133,6 +141,7 @@ def plan_job(
         supervised=supervised,
         checkpointing=bool(arguments.gradient_checkpointing),
         logits=_keeps_logits(job),
+        whole_gradients=_whole_gradients(arguments),
         evaluation_copy=job.evaluation is not None,
     )
     count = steps(statistics, arguments, gpus=hardware.gpus)
@@ -176,6 +185,13 @@ def _keeps_logits(job: TrainingJob) -> bool:
     return not fused or (settings.needs is None and name != "ce") or name == "kl_to_base"
 
 
+def _whole_gradients(arguments: Any) -> bool:
+    """Whether accelerate leaves gradients unreduced between the micro-batches of a step."""
+    accumulation = arguments.accelerator_config.gradient_accumulation_kwargs or {}
+    each = accumulation.get("sync_each_batch", False)
+    return arguments.gradient_accumulation_steps > 1 and not each
+
+
 def _optimizer_bytes(name: str) -> int:
     """Return the bytes of state for a float32 value: two moments, of one byte each in 8 bits; one
     for SGD with momentum; close to none for Adafactor, whose second moment is factored."""
@@ -186,7 +202,7 @@ def _optimizer_bytes(name: str) -> int:
     return 4 if name.startswith("lion") else 8
 
 
-def _encoding(job: TrainingJob, statistics: RowStatistics) -> Encoding:
+def _encoding(job: TrainingJob, counts: Counts) -> Encoding:
     import torch
     import transformers
 
@@ -202,9 +218,9 @@ def _encoding(job: TrainingJob, statistics: RowStatistics) -> Encoding:
     except (UserError, OSError, ValueError):
         pass  # said in the plan: the rest does not depend on it
     return Encoding(
-        texts=statistics.futures,
+        counts=counts,
         tokens=job.targets.k,
         parameters=parameters,
         size=size,
-        stored=2 if job.targets.stored_as == "float16" else 4,
+        stored_as=job.targets.stored_as,
     )

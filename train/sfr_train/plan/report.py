@@ -48,20 +48,22 @@ def _table(plan: Plan, layouts: list[tuple[str, Layout]]) -> Iterator[str]:
         yield f"  {name:34}{''.join(cells)}".rstrip()
     sums = [total(plan.memory(layout)) / GB for _, layout in layouts]
     yield f"  {'sum':34}" + "".join(f"{value:14,.1f}" for value in sums)
-    room = plan.hardware.gigabytes
+    room = plan.hardware.usable / GB
     verdicts = ("fits" if value <= 0.95 * room else "tight" if value <= room else "too much"
                 for value in sums)  # fmt: skip
-    yield f"  {f'of {room:g} GB':34}" + "".join(f"{word:>14}" for word in verdicts)
+    label = f"of {room:.1f} GB ({plan.hardware.memory:g} GiB)"
+    yield f"  {label:34}" + "".join(f"{word:>14}" for word in verdicts)
     yield "  exact: weights, gradients, optimizer, head; estimates: the rest"
 
 
 def _targets(encoding: Encoding, hardware: Hardware) -> Iterator[str]:
-    yield f"texts to encode: at most {encoding.texts:,} of {encoding.tokens} tokens"
+    counts = encoding.counts
+    yield f"texts to encode: {counts.texts:,} of up to {encoding.tokens} tokens"
     if encoding.parameters is None or encoding.size is None:
         yield "  the encoder is not here: neither cache nor hours are known"
         return
-    disk = encoding.texts * (encoding.size * encoding.stored + 16) / GB
-    flops = 2.0 * encoding.parameters * encoding.tokens * encoding.texts
+    disk = counts.stored_bytes(encoding.size, stored_as=encoding.stored_as) / GB
+    flops = 2.0 * encoding.parameters * encoding.tokens * counts.texts
     hours = flops / (ENCODER_RATE * hardware.gpus) / 3600
     yield f"  cache: {disk:,.2f} GB ({encoding.size} coordinates); {hours:,.2f} h on all GPUs"
     yield f"  ({encoding.parameters / 1e6:,.0f} M parameters at {ENCODER_RATE / 1e12:.0f} TFLOP/s)"

@@ -1,13 +1,15 @@
 """How many tokens, steps and texts a job has, from all of its rows or from some of them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import datasets
 import numpy as np
 
 from sfr_train.data.tokens import Tokenization, row_tokens
-from sfr_train.targets.segments import IGNORED, TargetSettings, segments
+from sfr_train.targets.counts import Counts, count_targets
+from sfr_train.targets.segments import IGNORED, TargetSettings
 
 SAMPLE = 2_000
 """Rows that are tokenized; of a larger data set, rows at equal distances."""
@@ -15,45 +17,56 @@ SAMPLE = 2_000
 
 @dataclass(frozen=True, kw_only=True)
 class RowStatistics:
-    """Of the rows of a data set, those cut or dropped included: sample, how many were tokenized;
-    tokens, learned and futures are scaled to all rows, texts is an upper bound for the distinct
-    ones. wide, supervised: tokens and learned tokens of the largest rows (99 % are shorter)."""
+    """Of the rows of a data set, those cut or dropped included. sample: how many were tokenized;
+    other counts are scaled to all rows, so that distinct texts are an upper bound. wide,
+    supervised: tokens and learned tokens of the largest rows (99 % are shorter)."""
 
     rows: int
     sample: int
     tokens: int
     learned: int
-    futures: int
+    targets: Counts | None
     cut: int
     wide: int
     supervised: int
 
 
-def row_statistics(rows: Any, how: Tokenization, *, targets: TargetSettings | None) -> RowStatistics:
+def row_statistics(
+    rows: Any, how: Tokenization, *, targets: TargetSettings | None
+) -> RowStatistics:
     """Tokenize up to `SAMPLE` rows, one at a time, and count."""
     count = len(rows)
     places = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(int))
     limit = how.limit
-    sizes, learned, futures, cut = [], [], 0, 0
+    cut = 0
+    tokens: dict[str, list[Any]] = {"input_ids": [], "labels": []}
     for place in places:
         ids, labels = row_tokens(rows[int(place)], how, number=int(place))
         cut += limit is not None and len(ids) > limit
-        labels = labels[-limit:] if limit and how.keep_end else labels[:limit]
-        sizes.append(len(labels))
-        learned.append(int((labels != IGNORED).sum()))
-        if targets is not None:
-            futures += len(segments(labels.astype(np.int64), targets).starts)
+        part = slice(-limit, None) if limit and how.keep_end else slice(limit)
+        tokens["input_ids"].append(ids[part])
+        tokens["labels"].append(labels[part])
+    sizes = [len(labels) for labels in tokens["labels"]]
+    learned = [int((labels != IGNORED).sum()) for labels in tokens["labels"]]
     scale = count / len(places)
     return RowStatistics(
         rows=count,
         sample=len(places),
         tokens=round(sum(sizes) * scale),
         learned=round(sum(learned) * scale),
-        futures=round(futures * scale),
+        targets=_targets(tokens, how, targets, scale=scale) if targets else None,
         cut=round(cut * scale),
         wide=int(np.quantile(sizes, 0.99, method="higher")),
         supervised=int(np.quantile(learned, 0.99, method="higher")),
     )
+
+
+def _targets(
+    tokens: dict[str, list[Any]], how: Tokenization, settings: TargetSettings, *, scale: float
+) -> Counts:
+    sample = datasets.Dataset.from_dict(tokens)
+    counts = count_targets(sample, tokenizer=how.tokenizer, settings=settings)
+    return Counts(**{name: round(value * scale) for name, value in asdict(counts).items()})
 
 
 def steps(statistics: RowStatistics, arguments: Any, *, gpus: int) -> int:
@@ -64,8 +77,9 @@ def steps(statistics: RowStatistics, arguments: Any, *, gpus: int) -> int:
     if arguments.packing and arguments.max_length:
         rows = math.ceil(statistics.tokens / arguments.max_length)
     batches = math.ceil(math.ceil(rows / arguments.per_device_train_batch_size) / gpus)
-    an_epoch = max(1, math.ceil(batches / arguments.gradient_accumulation_steps))
-    return math.ceil(an_epoch * arguments.num_train_epochs)
+    an_epoch: int = max(1, math.ceil(batches / arguments.gradient_accumulation_steps))
+    epochs: float = arguments.num_train_epochs
+    return math.ceil(an_epoch * epochs)
 
 
 def micro_batch(statistics: RowStatistics, arguments: Any) -> tuple[int, int]:

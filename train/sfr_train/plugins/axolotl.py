@@ -21,8 +21,7 @@ from sfr_train.plugins.token_loss import compute_loss_func
 
 
 class SfrArgs(BaseModel):
-    """The keys that the plug-in adds to axolotl's configuration. `sfr_train` reads their values, and
-    its messages name the field."""
+    """The keys that the plug-in adds to a configuration; `sfr_train` checks their values."""
 
     sfr_objective: str | dict[str, Any] | None = None
     sfr_schedule: dict[str, Any] | None = None

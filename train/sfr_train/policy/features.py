@@ -104,7 +104,5 @@ class EncoderFeatures:
 
     def __call__(self, prompts: Sequence[Any], replies: Sequence[str]) -> Floats:
         """See the class; (n, d)."""
-        rows = self._model.encode(
-            list(replies), normalize_embeddings=True, show_progress_bar=False
-        )
+        rows = self._model.encode(list(replies), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(rows, dtype=np.float32)

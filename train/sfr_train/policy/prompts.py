@@ -27,8 +27,8 @@ def prompt_rows(rows: Iterable[Mapping[str, Any]]) -> list[PromptRow]:
         parts = [*(name for name in _OPTIONS if row.get(name)), *_more_than_text(turns)]
         if parts:
             raise UserError(
-                f"data: row {number}: has {parts[0]}, which an objective on the model's own samples "
-                "does not read; take it out"
+                f"data: row {number}: has {parts[0]}, which objectives on sampled replies "
+                "do not read; take it out"
             )
         last = max(place for place, turn in enumerate(turns) if turn["role"] == "assistant")
         prompt = [{"role": turn["role"], "content": turn["content"]} for turn in turns[:last]]

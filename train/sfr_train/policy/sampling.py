@@ -46,7 +46,7 @@ class Draw:
         return (coarse - 2.0**-24) + fine * 2.0**-23  # 46 bits of two hashes of 23
 
 
-class HashedSampling(LogitsProcessor):  # type: ignore[misc]
+class HashedSampling(LogitsProcessor):
     """Leaves one token of each row: whatever `generate` does afterwards, it is drawn."""
 
     def __init__(self, draw: Draw, warpers: LogitsProcessorList, *, prompt_length: int) -> None:

@@ -17,7 +17,7 @@ _EVALUATION = 2**31
 """Added to the step of a draw for evaluation, which must not repeat the samples of training."""
 
 
-class PolicyTrainer(RecordTrainer, GRPOTrainer):  # type: ignore[misc]
+class PolicyTrainer(RecordTrainer, GRPOTrainer):
     """trl.GRPOTrainer with reproducible samples."""
 
     _evaluated = 0  # batches since the evaluation began

@@ -34,9 +34,7 @@ def build(settings: Settings, rows: Sequence[Any]) -> Callable[..., list[float |
         named = str(error).replace("--reward-model", "objective.quality.model", 1)
         raise UserError(named) from None
 
-    def reward(
-        prompts: Sequence[Any], completions: Sequence[Any], **_: Any
-    ) -> list[float | None]:
+    def reward(prompts: Sequence[Any], completions: Sequence[Any], **_: Any) -> list[float | None]:
         return model.read(
             [
                 (

@@ -34,7 +34,6 @@ WITHOUT_A_TEST_FILE = {
     "train/sfr_train/objectives": (
         "base ce cka dft focal future_cosine future_mse gem label_smoothing mtp neftune sfr tofu"
     ),
-    "train/sfr_train/targets": "encoded_texts",
 }
 """Folder -> modules whose tests stand in the file of another module. The list may only shrink: give
 a new module a test file, and strike a module off the list when it gets one."""

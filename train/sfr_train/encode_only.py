@@ -55,6 +55,7 @@ def encode_targets(job: TrainingJob, *, find_model: Callable[[str], str] = str) 
             model=_stand_in(tokenizer),
             args=arguments,
             train_dataset=tables.train,
+            eval_dataset=tables.validation,  # the held-out future loss has targets, too
             processing_class=tokenizer,
             objective=job.objective,
             schedule=job.schedule,

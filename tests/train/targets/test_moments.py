@@ -27,3 +27,17 @@ def test_the_parts_change_nothing_and_a_far_mean_no_digit(part: int) -> None:
     expected = np.cov(rows.T.astype(np.float64), fweights=counts.astype(int), bias=True)
     assert np.allclose(found.covariance, expected, rtol=1e-4, atol=1e-9)
     assert np.allclose(found.mean, counts @ rows.astype(np.float64) / counts.sum(), atol=1e-9)
+
+
+def test_correlations_of_a_sample_keep_the_exact_deviations() -> None:
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=(6, 6))
+    rows = (rng.normal(size=(30_000, 6)) @ factor + 1).astype(np.float32)
+    counts = np.ones(len(rows))
+    every = moments([(rows, counts)])
+    found = moments([(rows[:20_000], counts[:20_000]), (rows[20_000:], counts[20_000:])], every=5)
+    assert np.allclose(found.deviation, every.deviation, rtol=1e-5)
+    assert np.allclose(found.covariance.diagonal(), every.deviation**2, rtol=1e-5)
+    scale = np.outer(every.deviation, every.deviation)
+    difference = np.abs(found.covariance - every.covariance) / scale
+    assert 0 < difference.max() < 4 / np.sqrt(6_000)

@@ -67,7 +67,9 @@ def small_data(recipe: dict[str, Any], folder: Path) -> None:
         ]
     else:
         rows = list(_curated(data["file"]))
-    (folder / data["file"]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    is_list = data["file"].endswith(".json")
+    (folder / data["file"]).write_text(json.dumps(rows) if is_list else lines)
 
 
 def _curated(file: str) -> Any:
@@ -75,6 +77,11 @@ def _curated(file: str) -> Any:
 
     from sfr_train.curate import opencodeinstruct, rstar_coder
 
+    if "alpaca" in file:
+        return [
+            {"instruction": f"Answer {i}.", "input": "", "output": f"{REPLY} {i}"}
+            for i in range(16)
+        ]
     if "gsm8k" in file:
         return [{"prompt": f"Add {i}.", "completion": f"{REPLY} #### {i}"} for i in range(16)]
 
@@ -143,6 +150,7 @@ def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
         values["targets.stride"] = 4
         values["targets.minimum"] = 4
     if recipe.get("loading", {}).get("load_in_4bit"):
-        values["loading.load_in_4bit"] = False  # its kernels need a GPU
+        values["loading.load_in_4bit"] = False  # its kernels need a GPU, as do those of the
+        values["training.optim"] = "adamw_torch"  # optimizer that comes with them
         values["training.optim"] = "adamw_torch"
     return [f"{name}={json.dumps(value)}" for name, value in values.items()]

@@ -32,7 +32,7 @@ from sfr_train.data.hub import load_dataset
 from sfr_train.data.pieces import key_of
 from sfr_train.data.turns import one_at_a_time
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ ends with its holder however that ends, and ranks meet by polling the store thro
 each other. Who waits says so every half minute, and for what.
 """
 
+import errno
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sfr_train.output_folder import DISK_FULL
 HEARTBEAT = 30.0
 """Seconds between the lines of a process that waits."""
 _POLL = 0.2
+_READ_ONLY = {errno.EACCES, errno.EROFS, errno.EPERM}
 _MEETINGS = count()
 
 
@@ -30,26 +32,33 @@ def one_at_a_time(lock: Path, *, what: str, progress: Callable[[], str] = str) -
     here, and afterwards find what it left there.
 
     On a file system without such locks every process does the work itself; files appear under their
-    names only when they are whole, so no process reads half of one. Raises RunError if the disk is
-    full, UserError if the folder cannot be written.
+    names only when they are whole, so no process reads half of one. A folder that is read-only will
+    do if all is there. Raises RunError if the disk is full, UserError if the folder cannot be
+    written.
     """
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as stream:
-            _take(stream.fileno(), what=what, progress=progress)
+    with ExitStack() as stack:
+        try:
+            try:
+                lock.parent.mkdir(parents=True, exist_ok=True)
+                stream = stack.enter_context(lock.open("w"))
+            except OSError as error:
+                if error.errno not in _READ_ONLY:
+                    raise
+            else:
+                _take(stream.fileno(), what=what, progress=progress)
             yield
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise RunError(
-                f"{lock.parent}: the disk is full while data is prepared ({what}); what is done is "
-                "kept: make room or set SFR_EVAL_CACHE, and repeat the same command"
-            ) from None
-        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-            raise UserError(
-                f"{lock.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a "
-                "writable folder"
-            ) from None
-        raise
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise RunError(
+                    f"{lock.parent}: the disk is full while data is prepared ({what}); what is "
+                    "done is kept: make room or set SFR_EVAL_CACHE, and repeat the same command"
+                ) from None
+            if error.errno in _READ_ONLY | {errno.ENOTDIR, errno.EEXIST}:
+                raise UserError(
+                    f"{lock.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to "
+                    "a writable folder"
+                ) from None
+            raise
 
 
 def _take(lock: int, *, what: str, progress: Callable[[], str]) -> None:

@@ -12,6 +12,8 @@ def load_dataset(path: str, subset: str | None = None, *, where: str, **options:
 
     try:
         return datasets.load_dataset(path, subset, **options)
+    except StopIteration:
+        raise UserError(f"{where}: has no rows") from None
     except (
         datasets.exceptions.DatasetsError,
         FileNotFoundError,

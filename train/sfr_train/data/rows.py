@@ -74,10 +74,9 @@ def load_tables(settings: DataSettings, *, cache: Path | None = None) -> Tables:
     key = _key(sources, settings)
     folder = cache / "data" / key
     report = folder / "survey.json"
-    with one_at_a_time(cache / "data" / f"{key}.lock", what="read the data"):
+    with one_at_a_time(folder.with_suffix(".lock"), what="read the data", scratch=folder):
         if not report.is_file():
             survey, chosen = _survey(sources, settings)
-            folder.mkdir(parents=True, exist_ok=True)
             _write(folder, sources, settings, survey, chosen)
             write_atomic(report, json.dumps(asdict(survey)))
     survey = Survey(**json.loads(report.read_text(encoding="utf-8")))

@@ -23,13 +23,17 @@ HEARTBEAT = 30.0
 """Seconds between the lines of a process that waits."""
 _POLL = 0.2
 _READ_ONLY = {errno.EACCES, errno.EROFS, errno.EPERM}
+_UNFINISHED = ("*.part", "tmp*")  # names that we, and the datasets library, give to them
 _MEETINGS = count()
 
 
 @contextmanager
-def one_at_a_time(lock: Path, *, what: str, progress: Callable[[], str] = str) -> Iterator[None]:
+def one_at_a_time(
+    lock: Path, *, what: str, progress: Callable[[], str] = str, scratch: Path | None = None
+) -> Iterator[None]:
     """Let one process of those that share the folder of `lock` do `what` at a time; the others wait
-    here, and afterwards find what it left there.
+    here, and afterwards find what it left there. scratch: a folder in which only the holder writes;
+    files there that one before has not finished are removed.
 
     On a file system without such locks every process does the work itself; files appear under their
     names only when they are whole, so no process reads half of one. A folder that is read-only will
@@ -40,12 +44,16 @@ def one_at_a_time(lock: Path, *, what: str, progress: Callable[[], str] = str) -
         try:
             try:
                 lock.parent.mkdir(parents=True, exist_ok=True)
+                if scratch is not None:
+                    scratch.mkdir(parents=True, exist_ok=True)
                 stream = stack.enter_context(lock.open("w"))
             except OSError as error:
                 if error.errno not in _READ_ONLY:
                     raise
             else:
-                _take(stream.fileno(), what=what, progress=progress)
+                if _take(stream.fileno(), what=what, progress=progress) and scratch is not None:
+                    for file in (file for name in _UNFINISHED for file in scratch.glob(name)):
+                        file.unlink(missing_ok=True)
             yield
         except OSError as error:
             if error.errno in DISK_FULL:
@@ -61,7 +69,8 @@ def one_at_a_time(lock: Path, *, what: str, progress: Callable[[], str] = str) -
             raise
 
 
-def _take(lock: int, *, what: str, progress: Callable[[], str]) -> None:
+def _take(lock: int, *, what: str, progress: Callable[[], str]) -> bool:
+    """Wait for the lock. Returns False on a file system without locks."""
     began = said = time.monotonic()
     while True:
         try:
@@ -74,9 +83,9 @@ def _take(lock: int, *, what: str, progress: Callable[[], str]) -> None:
         except OSError as error:
             if error.errno not in NO_FLOCK:
                 raise
-            return
+            return False
         else:
-            return
+            return True
 
 
 def meet(what: str) -> None:

@@ -66,13 +66,14 @@ def small_data(recipe: dict[str, Any], folder: Path) -> None:
             for i in range(16)
         ]
     else:
-        rows = list(_curated(data["file"]))
+        rows = list(_rows_of(data["file"]))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     is_list = data["file"].endswith(".json")
     (folder / data["file"]).write_text(json.dumps(rows) if is_list else lines)
 
 
-def _curated(file: str) -> Any:
+def _rows_of(file: str) -> Any:
+    """Rows of the form that a file of this name has; code is curated from rows of its source."""
     from collections import Counter
 
     from sfr_train.curate import opencodeinstruct, rstar_coder
@@ -86,9 +87,6 @@ def _curated(file: str) -> Any:
         return [{"prompt": f"Add {i}.", "completion": f"{REPLY} #### {i}"} for i in range(16)]
 
     code = "```python\nprint(1)\n```"
-    if "alpaca" in file:
-        ask = {"instruction": "Say how to bake bread.", "input": ""}
-        return [{**ask, "output": f"{REPLY} {i}"} for i in range(16)]
     if "rstar" in file:
         rows: list[dict[str, Any]] = [
             {
@@ -152,5 +150,4 @@ def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
     if recipe.get("loading", {}).get("load_in_4bit"):
         values["loading.load_in_4bit"] = False  # its kernels need a GPU, as do those of the
         values["training.optim"] = "adamw_torch"  # optimizer that comes with them
-        values["training.optim"] = "adamw_torch"
     return [f"{name}={json.dumps(value)}" for name, value in values.items()]

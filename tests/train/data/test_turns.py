@@ -111,8 +111,7 @@ def test_a_folder_that_is_read_only_will_do_for_reading(
 
 
 def test_ranks_outwait_the_limit_of_collectives(tmp_path: Path) -> None:
-    """24 rows of .4 s are prepared once, by one of two ranks, under a limit of 5 seconds; TRL's
-    own preparation ends with `Timed out waiting 5000ms for recv` here."""
+    """24 rows of .4 s are prepared once, by one of two ranks, under a limit of 5 seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -152,5 +152,4 @@ def small_settings(recipe: dict[str, Any], folder: Path) -> list[str]:
     if recipe.get("loading", {}).get("load_in_4bit"):
         values["loading.load_in_4bit"] = False  # its kernels need a GPU, as do those of the
         values["training.optim"] = "adamw_torch"  # optimizer that comes with them
-        values["training.optim"] = "adamw_torch"
     return [f"{name}={json.dumps(value)}" for name, value in values.items()]

@@ -101,6 +101,28 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert resumed._gate.state() == whole._gate.state()
 
 
+def test_the_gate_of_a_loss_without_a_head_is_resumed(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    def make(folder: str) -> Any:
+        return sfr_trainer(
+            tokenizer,
+            chats,
+            tmp_path,
+            arguments=settings(tmp_path / folder, save_strategy="steps", save_steps=2),
+            objective="cka",
+            schedule={"gate": "dynamic", "gate_level": 1.001},
+            encoder=WordEncoder(),
+        )
+
+    whole, resumed = make("whole"), make("resumed")
+    whole.train()
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-2"))
+    assert whole._gate.state()["average"] is not None
+    assert resumed._gate.state() == whole._gate.state()
+    assert same(weights(resumed.model), weights(whole.model))
+
+
 def test_a_checkpoint_without_the_head_is_refused(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ import torch
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
-from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.flow.schedule import ScheduleSettings, without_idle_steps
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
@@ -83,6 +83,8 @@ def _extend(
         objective: Objective = module.build(settings, sizes)
     future = objective.future
     assert future is not None
+    if future.head is None:
+        schedule = without_idle_steps(schedule)
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
     trainer.schedule, trainer.objective = schedule, objective

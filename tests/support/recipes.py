@@ -86,9 +86,6 @@ def _curated(file: str) -> Any:
         return [{"prompt": f"Add {i}.", "completion": f"{REPLY} #### {i}"} for i in range(16)]
 
     code = "```python\nprint(1)\n```"
-    if "alpaca" in file:
-        ask = {"instruction": "Say how to bake bread.", "input": ""}
-        return [{**ask, "output": f"{REPLY} {i}"} for i in range(16)]
     if "rstar" in file:
         rows: list[dict[str, Any]] = [
             {

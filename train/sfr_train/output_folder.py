@@ -59,7 +59,7 @@ def _has_optimizer(checkpoint: Path) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Where a job begins. final: the finished model, so that nothing is left to do; checkpoint: to
-    continue from; neither: from the base model."""
+    continue from; neither: at the base model."""
 
     final: Path | None = None
     checkpoint: Path | None = None
@@ -73,6 +73,7 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
     if not resume:
         return Start()
     final = output / FINAL
+    _check_names(output)
     folders = [*([final] if final.is_dir() else []), *whole_checkpoints(output)]
     records = {}
     for folder in folders:
@@ -89,6 +90,16 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
     return Start(checkpoint=last_checkpoint(output))
 
 
+def _check_names(output: Path) -> None:
+    """Raise UserError if something that is no folder has the name of one that training writes."""
+    for path in (*output.glob("checkpoint-*"), *output.glob(FINAL)):
+        if not path.is_dir():
+            raise UserError(
+                f"output {output}: {path.name} is a file, where training writes a folder; move it "
+                "or set another `output`"
+            )
+
+
 def _other_job(folder: Path, there: JobFile, here: JobFile) -> str:
     changes = differences(there, here) or ["the settings are equal: another version wrote it"]
     more = f"; and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
@@ -102,27 +113,35 @@ def check_nobody_trains(output: Path) -> None:
     """Raise UserError if another process trains in this folder now."""
     if (output / _LOCK).is_file():
         lock = FolderLock(output / _LOCK, where=str(output))
-        lock.take()
+        _take(lock)
         lock.release()
 
 
+def _take(lock: FolderLock) -> None:
+    try:
+        lock.take()
+    except UserError as error:  # a job has a setting where `run` has an option
+        raise UserError(str(error).replace("--output", "output", 1)) from None
+
+
 @contextmanager
-def writer(output: Path, job: JobFile, *, resume: bool, arguments: Any) -> Iterator[Path | None]:
-    """Take the folder for this training and write job.json, on the first rank; yields the
-    checkpoint to continue from, on all of them.
+def writer(output: Path, job: JobFile, *, resume: bool, arguments: Any) -> Iterator[Start]:
+    """Take the folder for this training and write job.json, on the first rank; yields where to
+    begin, on all of them. Another process may have finished the job meanwhile.
 
     Without `resume`, what earlier trainings left is moved aside, so that no later one takes it up.
     Raises UserError if another process trains here.
     """
     lock = FolderLock(output / _LOCK, where=str(output))
 
-    def take() -> Path | None:
-        lock.take()
-        start = find_start(output, job, resume=resume)  # again: another process may have ended
-        if not resume:
-            _move_aside(output)
-        job.write(output)
-        return start.checkpoint
+    def take() -> Start:
+        _take(lock)
+        start = find_start(output, job, resume=resume)
+        if start.final is None:
+            if not resume:
+                _move_aside(output)
+            job.write(output)
+        return start
 
     try:
         yield from_first_rank(take, arguments=arguments)
@@ -149,7 +168,8 @@ def from_first_rank(work: Callable[[], Answer], *, arguments: Any) -> Answer:
 
 
 def _move_aside(output: Path) -> None:
-    old = [*output.glob("checkpoint-*"), *output.glob(FINAL), *output.glob("evaluations")]
+    names = ("checkpoint-*", FINAL, f"{FINAL}.part", "evaluations")
+    old = [path for name in names for path in output.glob(name)]
     if not old:
         return
     number = 1
@@ -158,8 +178,8 @@ def _move_aside(output: Path) -> None:
     aside.mkdir()
     for folder in sorted(old):
         folder.rename(aside / folder.name)
-    names = ", ".join(sorted(folder.name for folder in old))
-    log(f"output {output}: resume is false: {names} moved to {aside.name}")
+    moved = ", ".join(sorted(folder.name for folder in old))
+    log(f"output {output}: resume is false: {moved} moved to {aside.name}")
 
 
 @contextmanager
@@ -190,6 +210,9 @@ def save_whole(trainer: Any, folder: Path, *, dtype: str = "as_trained") -> None
     if trainer.is_fsdp_enabled:  # checkpoints may be in shards; a model that loads anywhere is not
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     try:
+        if is_first_rank:
+            shutil.rmtree(scratch, ignore_errors=True)  # a killed training left it
+        trainer.accelerator.wait_for_everyone()
         trainer.save_model(str(scratch))
         trainer.accelerator.wait_for_everyone()
         if is_first_rank:

@@ -1,5 +1,6 @@
 """Runs a training job: data, model, trainer, final checkpoint."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     folder = job.output or OUTPUT / job.name
     arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
     check_loading(job, arguments)
-    if job.output:
+    if job.output and not os.path.isdir(job.output / FINAL):  # a finished job is only read
         usable_folder(job.output)
     tables = load_tables(job.data)
     meet("read the data")  # nodes that share no file system may need very different times
@@ -60,7 +61,6 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     record = resolve_job(job, arguments=arguments, source=source, tables=tables)
     output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
     arguments.output_dir = str(output)
-    usable_folder(output)
     if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
         return final
     model, tokenizer = load_base(job, source, arguments=arguments)
@@ -79,10 +79,12 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
         full_disk_reported(output),
-        writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,
+        writer(output, record, resume=job.resume, arguments=arguments) as start,
     ):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        save_whole(trainer, output / FINAL, dtype=job.save_dtype)
+        if start.final is None:
+            last = start.checkpoint
+            trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+            save_whole(trainer, output / FINAL, dtype=job.save_dtype)
     return output / FINAL
 
 
@@ -92,6 +94,7 @@ def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> St
     def look() -> Start:
         start = find_start(output, record, resume=resume)
         if start.final is None:
+            usable_folder(output)
             check_nobody_trains(output)
         else:
             log(f"output {output}: this job is finished; nothing is left to train")

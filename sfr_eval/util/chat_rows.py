@@ -5,8 +5,9 @@
 {"conversations": [{"from": "human", "value": ...}, ...], "system": ...}
 {"instruction": ..., "input": ..., "output": ..., "history": [[q, a], ...], "system": ...}
 
-A turn of messages may hold more than its text: reasoning, calls of tools (`PARTS`). What is neither
-read here nor refused is named in `Chat.ignored`, so that nothing is left out in silence.
+A field that is null is as one that is not there. A turn of messages may hold more than its text:
+reasoning, calls of tools (`PARTS`). What is neither read here nor refused is named in
+`Chat.ignored`, so that nothing is left out in silence.
 """
 
 import json
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.field_names import ROLES, alpaca_question
@@ -27,12 +28,22 @@ PARTS = ("reasoning_content", "reasoning", "thinking", "tool_calls", "tool_call_
 """What a turn may hold beside role and content, under the names that chat templates read."""
 
 _MARKS = ("weight", "train", "loss")
-_ROW_FIELDS = {
-    *("messages", "prompt", "completion", "conversations", "conversation", "system", "persona"),
-    *("tools", "chat_template_kwargs", "id"),
+_TURNS = ("messages", "conversations", "conversation")
+_READ = {"system", "persona", "tools", "chat_template_kwargs", "id"}
+_FORMS = {
+    **{name: {name} for name in _TURNS},
+    "completion": {"prompt", "completion"},
+    "instruction": {"instruction", "input", "output", "history"},
 }
-_ALPACA_FIELDS = {"instruction", "input", "output", "history", "system", "persona"}
+"""Field that tells the form -> the fields that hold the chat."""
 _MEDIA = ("image", "images", "video", "videos", "audio", "audios")
+
+RESERVED_OPTIONS = {
+    *("conversation", "messages", "tools", "chat_template", "tokenize", "return_dict"),
+    *("add_generation_prompt", "continue_final_message", "padding", "truncation", "max_length"),
+    *("return_tensors", "return_assistant_tokens_mask", "tokenizer_kwargs"),
+}
+"""Arguments of `apply_chat_template` that are not the template's own options."""
 
 CHAT_FIELDS = {"messages", "completion", "conversations", "conversation", "instruction"}
 """Fields of which every form of a chat has one."""
@@ -55,9 +66,10 @@ class Chat:
 
     def parts(self) -> Iterator[str]:
         """Yield what the chat holds beside texts of system, user and assistant: `tools`, the role
-        `tool`, and the `PARTS` of its turns."""
+        `tool`, the `PARTS` of its turns, and `chat_template_kwargs.NAME` of each option."""
         if self.tools:
             yield "tools"
+        yield from (f"chat_template_kwargs.{name}" for name in self.template)
         for turn in self.turns:
             if turn["role"] == "tool":
                 yield "tool"
@@ -65,15 +77,18 @@ class Chat:
 
     def replies(self) -> Iterator[tuple[tuple[Turn, ...], tuple[Turn, ...]]]:
         """Yield (turns before, reply) of each reply from `start` on; turns of the assistant that
-        follow each other are one reply."""
+        follow each other, none of them skipped, are one reply."""
         place = self.start
         while place < len(self.turns):
             end = place
-            while end < len(self.turns) and self.turns[end]["role"] == "assistant":
+            while end < len(self.turns) and self._is_learned(end):
                 end += 1
-            if end > place and not self.skipped & set(range(place, end)):
+            if end > place:
                 yield self.turns[:place], self.turns[place:end]
             place = end + 1
+
+    def _is_learned(self, place: int) -> bool:
+        return self.turns[place]["role"] == "assistant" and place not in self.skipped
 
 
 def _joined(content: Any) -> Any:
@@ -90,7 +105,21 @@ def _joined(content: Any) -> Any:
     return "".join(texts)
 
 
+def _with_object(call: dict[str, Any]) -> dict[str, Any]:
+    """Parse arguments that are JSON in a text, as in OpenAI's format: a template writes them as
+    JSON itself, and would quote the text once more."""
+    function = call.get("function")
+    if isinstance(function, dict):
+        return {**call, "function": _with_object(function)}
+    try:
+        arguments = json.loads(call["arguments"])
+    except (KeyError, TypeError, ValueError):
+        return call
+    return {**call, "arguments": arguments} if isinstance(arguments, dict) else call
+
+
 _Text = Annotated[str, BeforeValidator(_joined)]
+_Calls = list[Annotated[dict[str, Any], AfterValidator(_with_object)]]
 
 
 class _Message(BaseModel):
@@ -99,7 +128,7 @@ class _Message(BaseModel):
     reasoning_content: str | None = None
     reasoning: str | None = None
     thinking: str | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    tool_calls: _Calls | None = None
     tool_call_id: str | None = None
     name: str | None = None
 
@@ -115,24 +144,13 @@ class _Message(BaseModel):
         return self.model_dump(exclude_none=True)
 
 
-class _ChatRow(BaseModel):
-    """Messages, or a prompt and its completion."""
+class _Messages(BaseModel):
+    messages: list[_Message]
 
-    messages: list[_Message] | None = None
-    prompt: list[_Message] | str | None = None
-    completion: list[_Message] | str | None = None
-    system: str | None = None
 
-    @model_validator(mode="after")
-    def _complete(self) -> "_ChatRow":
-        if (self.messages is None) == (self.prompt is None and self.completion is None):
-            raise ValueError(
-                "needs either messages, or prompt and completion (or conversations as in "
-                "ShareGPT files, or instruction and output as in Alpaca's)"
-            )
-        if self.messages is None and (self.prompt is None or self.completion is None):
-            raise ValueError("prompt and completion go together")
-        return self
+class _Completion(BaseModel):
+    prompt: list[_Message] | str
+    completion: list[_Message] | str
 
 
 class _Spoken(BaseModel):
@@ -144,7 +162,6 @@ class _Spoken(BaseModel):
 
 class _ShareGpt(BaseModel):
     conversations: list[_Spoken] = Field(min_length=1)
-    system: str | None = None
 
 
 class _Alpaca(BaseModel):
@@ -152,56 +169,44 @@ class _Alpaca(BaseModel):
     input: str | None = None
     output: str
     history: list[tuple[str, str]] | None = None
-    system: str | None = None
 
 
 def chat_of_row(row: Any, *, where: str, with_tools: bool = False) -> Chat:
-    """Return the chat of a row in any of the forms. Raises UserError for any other row, for one
-    without a reply, for one with images or sounds, and, unless `with_tools`, for one in which tools
-    are used."""
+    """Return the chat of a row in any of the forms. Raises UserError for any other row, for one of
+    two forms that differ, for one without a reply, for one with images or sounds, and, unless
+    `with_tools`, for one in which tools are used."""
     if not isinstance(row, dict):
         raise UserError(f"{where}: must be an object, not {type(row).__name__}")
+    row = {name: _stated_turns(value) for name, value in row.items() if value is not None}
     for name in (*_MEDIA, "functions"):
         if row.get(name):
             raise UserError(
                 f"{where}: {name}: cannot be read"
                 + ("; write them as tools" if name == "functions" else ", only text; remove it")
             )
-    persona = row.get("persona")
-    if persona is not None and not isinstance(persona, str):
-        raise UserError(f"{where}: persona: must be text, not {type(persona).__name__}")
-    if (spoken := _sharegpt_field(row)) is not None:
-        turns, start = _of_sharegpt(row, field=spoken, where=where), 0
-    elif "instruction" in row and "output" in row:
-        turns = _of_alpaca(read_model(_Alpaca, row, where=where))
-        start = len(turns) - 1
-    else:
-        parsed = read_model(_ChatRow, _renamed(row), where=where)
-        if parsed.messages is not None:
-            turns, start = [turn.turn() for turn in parsed.messages], 0
-        else:
-            prompt = _turns(parsed.prompt, "user")
-            completion = _turns(parsed.completion, "assistant")
-            if not any(turn["role"] == "assistant" for turn in completion):
-                raise UserError(f"{where}: completion has no assistant turn")
-            turns, start = prompt + completion, len(prompt)
-        if parsed.system:
-            if turns[0]["role"] == "system":
-                raise UserError(f"{where}: has system and a system message; remove one")
-            turns, start = [*_system(parsed.system), *turns], start + bool(start)
+    for name in ("persona", "system"):
+        if not isinstance(row.get(name, ""), str):
+            raise UserError(f"{where}: {name}: must be text, not {type(row[name]).__name__}")
+    form = _form(row, where=where)
+    turns, start = _turns_of(row, form, where=where)
+    if row.get("system"):
+        if turns and turns[0]["role"] == "system":
+            raise UserError(f"{where}: has system and a system message; remove one")
+        turns = [{"role": "system", "content": row["system"]}, *turns]
+        start += bool(start)
     ends = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
     if not ends:
         raise UserError(f"{where}: has no assistant turn, so there is nothing to train on")
-    _check_text(turns, where=where)
     chat = Chat(
         turns=tuple(turns[: ends[-1] + 1]),
         start=start,
-        persona=persona or "",
-        skipped=_skipped(row, turns, start, where=where),
+        persona=row.get("persona", ""),
+        skipped=_skipped(row.get(form), turns, start, where=where),
         tools=_tools(row.get("tools"), where=where),
         template=_options(row.get("chat_template_kwargs"), where=where),
-        ignored=tuple(_ignored(row)),
+        ignored=tuple(_ignored(row, form)),
     )
+    _check_text(chat, where=where)
     used = [part for part in chat.parts() if part in ("tools", "tool", "tool_calls")]
     if used and not with_tools:
         raise UserError(
@@ -210,6 +215,58 @@ def chat_of_row(row: Any, *, where: str, with_tools: bool = False) -> Chat:
     if next(chat.replies(), None) is None:
         raise UserError(f"{where}: no turn of the assistant answers a user's turn and is to learn")
     return chat
+
+
+def _stated_turns(value: Any) -> Any:
+    """Drop the nulls of turns: a table gives each turn the fields of all others."""
+    if not isinstance(value, list):
+        return value
+    return [
+        {name: part for name, part in turn.items() if part is not None}
+        if isinstance(turn, dict)
+        else turn
+        for turn in value
+    ]
+
+
+def _form(row: Mapping[str, Any], *, where: str) -> str:
+    """Return the field that tells the form of a row."""
+    alpaca = "instruction" in row and "output" in row
+    names = _TURNS if alpaca else (*_TURNS, "completion")
+    chats = [name for name in names if _stated(row.get(name))]
+    for name in chats[1:]:
+        if row[name] != row[chats[0]]:
+            raise UserError(f"{where}: has {chats[0]} and {name}, which differ; remove one")
+    if chats:
+        return chats[0]
+    if alpaca:
+        return "instruction"
+    empty = next((name for name in names if name in row), None)
+    if empty is None and "prompt" not in row:
+        raise UserError(
+            f"{where}: needs either messages, or prompt and completion (or conversations as in "
+            "ShareGPT files, or instruction and output as in Alpaca's)"
+        )
+    return empty or "completion"
+
+
+def _turns_of(row: Mapping[str, Any], form: str, *, where: str) -> tuple[list[Turn], int]:
+    """Return the turns of a row, without the text of `system`, and where the reply begins."""
+    if form == "instruction":
+        turns = _of_alpaca(read_model(_Alpaca, row, where=where))
+        return turns, len(turns) - 1
+    if form == "completion":
+        if "prompt" not in row or "completion" not in row:
+            raise UserError(f"{where}: prompt and completion go together")
+        pair = read_model(_Completion, row, where=where)
+        prompt, completion = _turns(pair.prompt, "user"), _turns(pair.completion, "assistant")
+        if not any(turn["role"] == "assistant" for turn in completion):
+            raise UserError(f"{where}: completion has no assistant turn")
+        return prompt + completion, len(prompt)
+    if _is_sharegpt(row[form], form):
+        return _of_sharegpt(row[form], field=form, where=where), 0
+    named = {"messages": row[form]}
+    return [turn.turn() for turn in read_model(_Messages, named, where=where).messages], 0
 
 
 def _tools(tools: Any, *, where: str) -> tuple[Any, ...] | None:
@@ -231,56 +288,59 @@ def _options(options: Any, *, where: str) -> dict[str, Any]:
         return {}
     if not isinstance(options, dict):
         raise UserError(f"{where}: chat_template_kwargs: must be an object")
+    reserved = RESERVED_OPTIONS & options.keys()
+    if reserved:
+        raise UserError(
+            f"{where}: chat_template_kwargs: {min(reserved)} is no option of a template; remove it"
+        )
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _ignored(row: Mapping[str, Any]) -> Iterator[str]:
+def _ignored(row: Mapping[str, Any], form: str) -> Iterator[str]:
     """Yield the fields of a row, and of its turns, that have a value and that nothing reads."""
-    alpaca = "instruction" in row and "output" in row and _sharegpt_field(row) is None
-    fields = _ALPACA_FIELDS if alpaca else _ROW_FIELDS
+    fields = _FORMS[form] | _READ
     yield from (str(name) for name, value in row.items() if name not in fields and _stated(value))
-    texts = {"from", "value"} if _sharegpt_field(row) else set()
-    known = {"role", "content", *PARTS, *_MARKS, *texts}
-    for place in ("messages", "prompt", "completion", "conversations", "conversation"):
+    known = {"role", "content", *PARTS, *_MARKS}
+    for place in sorted(_FORMS[form] - {"history"}):
         turns = row.get(place)
-        for turn in turns if isinstance(turns, list) else ():
-            if isinstance(turn, Mapping):
-                yield from (
-                    f"{place}.{name}" for name in turn if name not in known and _stated(turn[name])
-                )
+        if not isinstance(turns, list):
+            continue
+        names = known | {"from", "value"} if _is_sharegpt(turns, place) else known
+        for turn in turns:
+            yield from (f"{place}.{n}" for n in turn if n not in names and _stated(turn[n]))
 
 
 def _stated(value: Any) -> bool:
     return value not in (None, "", [], {})
 
 
-def _skipped(
-    row: Mapping[str, Any], turns: list[Turn], start: int, *, where: str
-) -> frozenset[int]:
+def _skipped(marked: Any, turns: list[Turn], start: int, *, where: str) -> frozenset[int]:
     """Return the places of replies that are no answers to learn: those before any user's turn, and
-    those marked in the file (`weight` 0 of OpenAI's format, `train` or `loss` false)."""
+    those marked in the file (`weight` 0 of OpenAI's format, `train` or `loss` false). marked: the
+    turns as the row has them, without a system message or a prompt in front."""
     said = {place for place, turn in enumerate(turns) if turn["role"] == "assistant"}
     users = [place for place, turn in enumerate(turns) if turn["role"] == "user"]
     early = {place for place in said if place < min(users, default=len(turns))}
-    field = next((n for n in ("completion", "messages", "conversations", "conversation")
-                  if isinstance(row.get(n), list)), None)  # fmt: skip
-    marks = row[field] if field is not None and "instruction" not in row else []
-    offset = len(turns) - len(marks)  # of a system message or a prompt in front
-    for mark in marks:
-        if isinstance(mark, Mapping) and mark.get("weight") not in (None, 0, 1):
-            raise UserError(f"{where}: weight {mark['weight']} of a turn: only 0 and 1 can be used")
-    off = {
-        offset + place
-        for place, mark in enumerate(marks)
-        if isinstance(mark, Mapping)
-        and (mark.get("weight") == 0 or mark.get("train") is False or mark.get("loss") is False)
-    }
+    marks = marked if isinstance(marked, list) else []
+    offset = len(turns) - len(marks)
+    off = {offset + place for place, turn in enumerate(marks) if _is_off(turn, where=where)}
     return frozenset(said & (off | early if start == 0 else off))
 
 
-def _check_text(turns: list[Turn], *, where: str) -> None:
+def _is_off(turn: Mapping[str, Any], *, where: str) -> bool:
+    stated = {name: turn[name] for name in _MARKS if name in turn}
+    for name, value in stated.items():
+        if value not in (0, 1):  # and so False and True
+            raise UserError(
+                f"{where}: {name} {value!r} of a turn: only 0 and 1 (false and true) can be used"
+            )
+    return not all(stated.values())
+
+
+def _check_text(chat: Chat, *, where: str) -> None:
+    values = [chat.turns, chat.tools, chat.template, chat.persona]
     try:
-        "".join(text for turn in turns for text in turn.values() if isinstance(text, str)).encode()
+        json.dumps(values, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise UserError(
             f"{where}: the text holds half of a surrogate pair, which no tokenizer reads; repair "
@@ -288,36 +348,19 @@ def _check_text(turns: list[Turn], *, where: str) -> None:
         ) from None
 
 
-def _sharegpt_field(row: Mapping[str, Any]) -> str | None:
-    """Return the name that holds turns with the names of ShareGPT."""
-    for name in ("conversations", "conversation", "messages"):
-        turns = row.get(name)
-        if name != "messages" and turns is not None and not _are_messages(turns):
-            return name
-        if isinstance(turns, list) and any(isinstance(t, dict) and "from" in t for t in turns):
-            return name
-    return None
-
-
-def _renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the row with its messages under `messages`, where they stand under another name."""
-    for name in ("conversations", "conversation"):
-        if _are_messages(row.get(name)) and row.get("messages") is None:
-            return {**row, "messages": row[name]}
-    return row
-
-
-def _are_messages(turns: Any) -> bool:
-    """Return whether turns under a name of ShareGPT's are messages with the usual roles."""
+def _is_sharegpt(turns: Any, field: str) -> bool:
+    """Return whether turns have the names of ShareGPT; under `messages` only if one says `from`."""
+    if isinstance(turns, list) and any(isinstance(t, dict) and "from" in t for t in turns):
+        return True
     roles = ("system", "user", "assistant", "tool")
-    return isinstance(turns, list) and bool(turns) and all(
-        isinstance(turn, dict) and turn.get("role") in roles and "from" not in turn
-        for turn in turns
-    )  # fmt: skip
+    return field in _TURNS[1:] and not (
+        isinstance(turns, list)
+        and turns
+        and all(isinstance(turn, dict) and turn.get("role") in roles for turn in turns)
+    )
 
 
-def _of_sharegpt(row: Mapping[str, Any], *, field: str, where: str) -> list[Turn]:
-    turns = row[field]
+def _of_sharegpt(turns: Any, *, field: str, where: str) -> list[Turn]:
     if isinstance(turns, list) and all(isinstance(turn, dict) for turn in turns):
         turns = [
             {
@@ -327,8 +370,8 @@ def _of_sharegpt(row: Mapping[str, Any], *, field: str, where: str) -> list[Turn
             }
             for turn in turns
         ]
-    parsed = read_model(_ShareGpt, {**row, "conversations": turns}, where=where)
-    result = _system(parsed.system)
+    parsed = read_model(_ShareGpt, {"conversations": turns}, where=where)
+    result = []
     for number, (message, turn) in enumerate(zip(parsed.conversations, turns, strict=True)):
         role = ROLES.get(message.speaker.strip().casefold())
         if role is None:
@@ -343,15 +386,11 @@ def _of_sharegpt(row: Mapping[str, Any], *, field: str, where: str) -> list[Turn
 
 
 def _of_alpaca(row: _Alpaca) -> list[Turn]:
-    turns = _system(row.system)
+    turns: list[Turn] = []
     for question, answer in row.history or ():
         turns += [*_turns(question, "user"), *_turns(answer, "assistant")]
     question = alpaca_question(row.instruction, row.input)
     return [*turns, *_turns(question, "user"), *_turns(row.output, "assistant")]
-
-
-def _system(text: str | None) -> list[Turn]:
-    return [{"role": "system", "content": text}] if text else []
 
 
 def _turns(value: Any, role: str) -> list[Turn]:

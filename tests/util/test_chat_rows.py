@@ -75,7 +75,10 @@ def test_a_bad_row_is_one_line(row: Any, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("mark", [{"weight": 0}, {"train": False}, {"loss": False}])
+MARKS = [{"weight": 0}, {"weight": 0.0}, {"train": False}, {"train": 0}, {"loss": False}]
+
+
+@pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("system", [{}, {"system": "Be brief."}])
 def test_replies_that_a_row_excludes_are_context(mark: Any, system: Any) -> None:
     row = {"conversations": [HUMAN, {**GPT, **mark}, HUMAN, {"from": "gpt", "value": "Yes."}]}
@@ -86,6 +89,39 @@ def test_replies_that_a_row_excludes_are_context(mark: Any, system: Any) -> None
         chat_of_row({"messages": [ASK, {**SAY, **mark}]}, where="here")
 
 
+def test_marks_count_whatever_else_is_in_the_row() -> None:
+    turns = [ASK, {**SAY, "weight": 0}, ASK, SAY]
+    for more in ({"instruction": "Hm."}, {"output": "Hm."}, {"completion": None}):
+        assert chat_of_row({"messages": turns, **more}, where="x").skipped == {1}
+
+
+def test_an_excluded_turn_before_another_is_its_context() -> None:
+    more = {"role": "assistant", "content": "Yes."}
+    chat = chat_of_row({"messages": [ASK, {**SAY, "weight": 0}, more]}, where="x")
+    assert list(chat.replies()) == [((ASK, SAY), (more,))]
+    chat = chat_of_row({"messages": [ASK, SAY, {**more, "weight": 0}]}, where="x")
+    assert list(chat.replies()) == [((ASK,), (SAY,))]
+
+
+def test_nulls_are_as_fields_that_are_not_there() -> None:
+    spoken = dict.fromkeys(("from", "value", "weight", "tool_calls"))
+    turns = [{**ASK, **spoken}, {**SAY, **spoken}]
+    others = dict.fromkeys(("instruction", "output", "prompt", "completion", "tools", "system"))
+    assert chat_of_row({"messages": turns, **others}, where="x") == Chat(turns=(ASK, SAY), start=0)
+    spoken = dict.fromkeys(("role", "content"))
+    row = {"conversations": [{**HUMAN, **spoken}, {**GPT, **spoken}], "messages": None}
+    assert chat_of_row(row, where="x") == Chat(turns=(ASK, SAY), start=0)
+
+
+def test_arguments_of_calls_are_objects() -> None:
+    """A template writes them as JSON, and would quote a text once more."""
+    for text, value in (('{"heat": 200}', {"heat": 200}), ("[1]", "[1]"), ("half {", "half {")):
+        call = {"function": {"name": "oven", "arguments": text}}
+        row = {"messages": [ASK, {**SAY, "tool_calls": [call]}]}
+        (found,) = chat_of_row(row, where="x", with_tools=True).turns[1]["tool_calls"]
+        assert found == {"function": {"name": "oven", "arguments": value}}
+
+
 def test_a_greeting_before_any_question_is_not_learned() -> None:
     ((before, reply),) = chat_of_row({"conversations": [GPT, HUMAN, GPT]}, where="here").replies()
     assert (before, reply) == ((SAY, ASK), (SAY,))
@@ -93,12 +129,21 @@ def test_a_greeting_before_any_question_is_not_learned() -> None:
         chat_of_row({"conversations": [GPT]}, where="here")
 
 
-def test_half_a_surrogate_pair_is_refused() -> None:
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Why?", "completion": "\ud83d"},
+        {"messages": [ASK, SAY], "tools": [{"name": "\ud83d"}]},
+        {"messages": [ASK, SAY], "chat_template_kwargs": {"date": "\ud83d"}},
+        {"messages": [ASK, {**SAY, "tool_calls": [{"name": "f", "arguments": {"a": "\ud83d"}}]}]},
+    ],
+)
+def test_half_a_surrogate_pair_is_refused(row: Any) -> None:
     with pytest.raises(UserError, match="here: the text holds half of a surrogate pair"):
-        chat_of_row({"prompt": "Why?", "completion": "\ud83d"}, where="here")
+        chat_of_row(row, where="here", with_tools=True)
 
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "oven", "arguments": "{}"}}
+CALL = {"id": "c1", "type": "function", "function": {"name": "oven", "arguments": {}}}
 ANSWER = {"role": "tool", "tool_call_id": "c1", "content": "200"}
 
 
@@ -123,7 +168,8 @@ def test_parts_of_turns_are_kept_under_their_names() -> None:
     assert chat.tools == ({"type": "function", "function": {"name": "oven"}},)
     assert chat.template == {"enable_thinking": True}
     assert set(chat.parts()) == {
-        "tools", "tool", "tool_calls", "tool_call_id", "reasoning_content"
+        *("tools", "tool", "tool_calls", "tool_call_id", "reasoning_content"),
+        "chat_template_kwargs.enable_thinking",
     }  # fmt: skip
     assert [before for before, _ in chat.replies()] == [chat.turns[:1], chat.turns[:3]]
     assert not chat.ignored
@@ -156,13 +202,20 @@ def test_a_system_text_beside_the_turns_comes_first() -> None:
     assert len(before) == 4
     with pytest.raises(UserError, match="x: has system and a system message; remove one"):
         chat_of_row({"system": "Be brief.", "messages": [RULE, ASK, SAY]}, where="x")
+    spoken = [{"from": "system", "value": "Be brief."}, HUMAN, GPT]
+    with pytest.raises(UserError, match="x: has system and a system message; remove one"):
+        chat_of_row({"system": "Be kind.", "conversations": spoken}, where="x")
 
 
 def test_what_nothing_reads_is_named() -> None:
     row = {"messages": [ASK, {**SAY, "mood": "calm", "note": None}], "source": "a", "tags": []}
     assert chat_of_row(row, where="x").ignored == ("source", "messages.mood")
-    row = {"instruction": "Why?", "output": "So.", "messages": "no", "history": []}
-    assert chat_of_row(row, where="x").ignored == ("messages",)
+    row = {"instruction": "Why?", "output": "So.", "completion": "no", "history": []}
+    assert chat_of_row(row, where="x").ignored == ("completion",)
+    row = {"instruction": "Why?", "output": "So.", "tools": [{"name": "f"}], "id": "7"}
+    assert chat_of_row(row, where="x", with_tools=True).ignored == ()
+    row = {"prompt": "Why?", "prompt_id": "7", "messages": [ASK, SAY]}
+    assert chat_of_row(row, where="x").ignored == ("prompt", "prompt_id")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +230,22 @@ def test_what_nothing_reads_is_named() -> None:
         ({"messages": [ASK, SAY], "tools": "[{"}, "x:1: tools: is not JSON"),
         ({"messages": [ASK, SAY], "tools": {"a": 1}}, "x:1: tools: must be a list of objects"),
         ({"messages": [ASK, {**SAY, "weight": 0.5}]}, "x:1: weight 0.5 of a turn: only 0 and 1"),
+        ({"messages": [ASK, {**SAY, "train": "no"}]}, "x:1: train 'no' of a turn: only 0 and 1"),
+        ({"messages": [ASK, {**SAY, "loss": 1.3}]}, "x:1: loss 1.3 of a turn: only 0 and 1"),
         ({"messages": [ASK, SAY], "chat_template_kwargs": 1}, "must be an object"),
+        (
+            {"messages": [ASK, SAY], "chat_template_kwargs": {"tokenize": False}},
+            "x:1: chat_template_kwargs: tokenize is no option of a template; remove it",
+        ),
+        (
+            {"messages": [ASK, SAY], "conversations": [HUMAN, {**GPT, "value": "No."}]},
+            "x:1: has messages and conversations, which differ; remove one",
+        ),
+        (
+            {"conversations": [HUMAN, GPT], "prompt": "Why?", "completion": "No."},
+            "x:1: has conversations and completion, which differ; remove one",
+        ),
+        ({"messages": [], "system": "Be brief."}, "x:1: has no assistant turn"),
         ({"messages": [ASK, {"role": "assistant", "content": None}]}, "messages.1.content"),
     ],
 )

@@ -24,6 +24,8 @@ def test_none_and_all_but_one() -> None:
     assert held_out(strata(5), 4, seed=0).sum() == 4
     with pytest.raises(UserError, match="5 of 5 rows leave none to train on"):
         held_out(strata(5), 5, seed=0)
+    with pytest.raises(UserError, match=r"data.validation: 0.05 of 5 rows holds none out"):
+        held_out(strata(5), 0.05, seed=0)
 
 
 def test_every_chat_has_the_same_chance() -> None:

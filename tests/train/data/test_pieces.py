@@ -1,5 +1,7 @@
 """Columns are computed once, in pieces that a restart keeps."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import sfr_train.data.pieces as pieces
 from datasets import Features, Value
 from datasets.arrow_writer import ArrowWriter
 from sfr_train.data.pieces import folder_of, key_of, mapped
+
+from sfr_eval.errors import RunError
 
 FEATURES = Features({"square": Value("int64")})
 
@@ -58,10 +62,30 @@ def test_several_processes_give_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(pieces, "PIECE", 10)
     rows = table(tmp_path)
     assert squares(rows, tmp_path / "log", processes=2) == [number * number for number in range(25)]
-    files = {file.name for file in tmp_path.glob("square-k-*.arrow")}
+    files = {file.name for file in tmp_path.glob("square-k/*.arrow")}
     assert len(files) == 6  # two of each piece, which a later single process uses
     assert squares(rows, tmp_path / "none") == [number * number for number in range(25)]
     assert not (tmp_path / "none").exists()
+
+
+def _square_or_die(rows: Any, numbers: list[int]) -> dict[str, Any]:
+    if numbers[-1] == 24:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"square": rows["number"]}
+
+
+def test_a_process_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"was to square rows was killed, .*; what is done is kept"):
+        mapped(table(tmp_path), _square_or_die, key="k", what="square rows", features=FEATURES,
+               arguments={}, processes=2)  # fmt: skip
+
+
+def test_what_a_process_left_unfinished_is_removed(tmp_path: Path) -> None:
+    place = tmp_path / "square-k"
+    place.mkdir()
+    (place / "tmp1234").write_text("half")
+    squares(table(tmp_path), tmp_path / "log")
+    assert [file.name for file in place.iterdir()] == ["00000.arrow"]
 
 
 def test_rows_in_memory_leave_no_file(tmp_path: Path) -> None:

@@ -132,6 +132,30 @@ def test_rows_that_change_while_they_are_read_are_refused(
     assert not list(cache.rglob("*.arrow*"))
 
 
+def test_a_data_set_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    file = tmp_path / "set" / "a.jsonl"
+    for content, message in (
+        (chats("one") + "{half\n", "cannot be loaded: JSON parse error"),
+        ("", "has no rows"),
+    ):
+        file.write_text(content)
+        with pytest.raises(UserError, match=f"^data.dataset .*: {message}"):
+            load_tables(DataSettings(dataset=str(tmp_path / "set")), cache=tmp_path / "cache")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    file, cache = tmp_path / "a.jsonl", tmp_path / "cache"
+    file.write_text(chats("one"))
+    load_tables(DataSettings(file=file), cache=cache)
+    (report,) = cache.rglob("survey.json")
+    report.unlink()
+    (report.parent / "train.1234.part").write_text("half")
+    load_tables(DataSettings(file=file), cache=cache)
+    names = {path.name for path in report.parent.iterdir()}
+    assert names == {"train.arrow", "validation.arrow", "survey.json"}
+
+
 def test_fields_that_nothing_reads_are_named_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -34,3 +34,7 @@ def test_an_option_that_the_template_does_not_read_is_refused(tokenizer: Any) ->
     check(qwen3, options=("enable_thinking",))
     with pytest.raises(UserError, match=r"enable_thinkng: .* did you mean `enable_thinking`"):
         check(qwen3, options=("enable_thinkng",))
+    check(qwen3, "chat_template_kwargs.enable_thinking")
+    message = r"a.jsonl:3: chat_template_kwargs: depth: the chat template of model base has no such"
+    with pytest.raises(UserError, match=message):
+        check(qwen3, "chat_template_kwargs.depth")

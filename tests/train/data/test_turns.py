@@ -1,5 +1,6 @@
 """Who waits for another process says so, and no collective operation ends the wait."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -62,6 +63,23 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         one_at_a_time(tmp_path / "file" / "lock", what="bake"),
     ):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_is_read_only_will_do_for_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(number, "read-only")
+
+    monkeypatch.setattr(Path, "open", read_only)
+    with one_at_a_time(tmp_path / "lock", what="bake"):
+        pass
+    with (
+        pytest.raises(UserError, match=r"cannot be written \(read-only\); set SFR_EVAL_CACHE"),
+        one_at_a_time(tmp_path / "lock", what="bake"),
+    ):
+        (tmp_path / "bread").open("w")
 
 
 def test_ranks_outwait_the_limit_of_collectives(tmp_path: Path) -> None:

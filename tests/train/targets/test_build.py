@@ -26,6 +26,8 @@ WORDS = 1_000
 class NumberTokenizer:
     """Token i is the word `wi`."""
 
+    all_special_tokens = ()
+
     def get_vocab(self) -> dict[str, int]:
         return {f"w{i}": i for i in range(WORDS)}
 

@@ -21,6 +21,8 @@ WORDS += ["eleven"]
 class WordTokenizer:
     """Token i is WORDS[i]; 0 is special."""
 
+    all_special_tokens = ("zero",)
+
     def get_vocab(self) -> dict[str, int]:
         return {word: i for i, word in enumerate(WORDS)}
 
@@ -152,6 +154,51 @@ def test_a_future_of_special_tokens_is_not_a_target(tmp_path: Path) -> None:
 def test_data_without_targets_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none of 2 rows has 2 reply tokens after an anchor"):
         build(rows([1], [2]), tmp_path, minimum=2)
+
+
+@pytest.mark.parametrize("fault", ["short", "broken"])
+def test_targets_that_cannot_be_built_leave_no_folder(tmp_path: Path, fault: str) -> None:
+    class Broken(WordEncoder):
+        def encode(self, texts: Any) -> Any:
+            return super().encode(texts) * np.nan
+
+    with pytest.raises(UserError):
+        build(rows([1], [2]), tmp_path, minimum=2) if fault == "short" else build(
+            rows([1, 2, 3]), tmp_path, Broken()
+        )
+    left = {path.name for path in tmp_path.glob("targets/*")}
+    assert left == {"claims", "workers", "texts"}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_another_process_maps_the_same_targets(tmp_path: Path) -> None:
+    import pickle
+
+    targets = build(rows([1, 2, 3], [2, 3, 4]), tmp_path, scale="standardise")
+    content = pickle.dumps(targets.scaled_as(targets))
+    assert len(content) < 5_000
+    copied = pickle.loads(content)
+    states = np.arange(4)
+    assert np.array_equal(copied.embeddings(states), targets.embeddings(states))
+    assert np.array_equal(copied.weights(states), targets.weights(states))
+    assert copied.column(1, 5).tolist() == targets.column(1, 5).tolist()
+
+
+def test_the_padding_of_a_tokenizer_changes_no_key(tmp_path: Path, tokenizer: Any) -> None:
+    settings = TargetSettings(k=2, stride=1, minimum=1)
+
+    def folder() -> Path:
+        return load_or_build(
+            rows([20, 21, 22]),
+            tokenizer=tokenizer,
+            settings=settings,
+            cache=tmp_path,
+            encoder=WordEncoder(),
+        ).folder
+
+    first = folder()
+    tokenizer(["a", "a longer text"], padding=True, truncation=True, max_length=3)
+    assert folder() == first
 
 
 def test_a_missing_encoder_is_one_line_about_the_setting(tmp_path: Path) -> None:

@@ -99,6 +99,21 @@ def test_a_worker_of_another_machine_lives_while_it_beats(
         assert worker.claim("piece")
 
 
+def test_a_claim_that_is_being_written_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "_GONE", 0.3)
+    with Worker(tmp_path) as one, Worker(tmp_path) as two:
+        (tmp_path / "claims" / "piece.0").touch()  # and its writer was killed
+        assert not one.claim("piece")
+        beat = tmp_path / "workers" / two.token / "beat"
+        (tmp_path / "claims" / "other.0").write_text(two.token)
+        beat.write_text(beat.read_text()[:9])
+        assert not one.claim("other")
+        time.sleep(0.4)
+        assert one.claim("piece")
+
+
 def write_half(worker: Worker, file: Path) -> None:
     with worker.file(file) as scratch:
         scratch.write_text("ha")

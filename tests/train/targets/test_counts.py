@@ -17,8 +17,8 @@ def test_counts_by_hand() -> None:
     data = rows([1, 2, 3], [4], [5, 2, 3])
     found = count_targets(data, tokenizer=WordTokenizer(), settings=SETTINGS)
     assert found == Counts(rows=3, states=4, without=1, texts=2)
-    assert found.stored_bytes(8) == 2 * (16 + 16) + 4 * 16 + 3 * 8
-    assert found.stored_bytes(8, stored_as="float32", texts=1) == 16 + 32 + 4 * 16 + 3 * 8
+    assert found.stored_bytes(8, stored_as="float16") == 2 * (16 + 16) + 4 * 16 + 3 * 8
+    assert found.stored_bytes(8, stored_as="float32") == 2 * (16 + 32) + 4 * 16 + 3 * 8
 
 
 @pytest.mark.parametrize("fill", ["none", "nearest"])

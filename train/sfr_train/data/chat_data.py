@@ -16,7 +16,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.spec import PersonaRow
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.assets import find_suite
-from sfr_eval.util.chat_rows import Chat, chat_of_row
+from sfr_eval.util.chat_rows import RESERVED_OPTIONS, Chat, chat_of_row
 from sfr_eval.util.reading import read_model, read_yaml
 from sfr_eval.util.tabular import table_rows
 from sfr_train.data.world_text import persona_chats
@@ -42,7 +42,7 @@ class DataSettings(Settings):
     personas: Path | None = Field(None, description="YAML list of cards {id, name, system}")
     limit: int | None = Field(None, ge=1, description="first N rows")
     validation: float = Field(
-        0.0, ge=0, description="chats to hold out, drawn at random: a share, or a number"
+        0.0, ge=0, allow_inf_nan=False, description="chats to hold out, drawn at random: a share, or a number"
     )
     validation_seed: int = Field(0, ge=0, description="of the chats held out")
     validation_file: Path | None = Field(None, description="chats to validate on, all of them")
@@ -56,6 +56,8 @@ class DataSettings(Settings):
             raise ValueError("give one of file, dataset and world")
         if self.validation and self.validation_file is not None:
             raise ValueError("give validation or validation_file, not both")
+        if reserved := RESERVED_OPTIONS & self.template.keys():
+            raise ValueError(f"template: {min(reserved)} is no option of a template; remove it")
         return self
 
 
@@ -89,7 +91,7 @@ class Source:
                 yield f"world row {number}", chat
         else:
             for number, row in enumerate(self.dataset, start=1):
-                yield f"{self.name} row {number}", {k: v for k, v in row.items() if v is not None}
+                yield f"{self.name} row {number}", row
 
 
 def chats_of(source: Source, settings: DataSettings) -> Iterator[tuple[str, Chat]]:

@@ -12,10 +12,13 @@ def held_out(strata: npt.NDArray[np.uint64], share: float, *, seed: int) -> npt.
     Every chat has the same chance, and of a stratum of n chats ceil or floor of its share is held
     out: chats in random order within their strata, of which every (N / H)-th is taken from a random
     place on (systematic sampling). The last rows would not do: of a file sorted by persona, they
-    are one persona's. strata (N,): any number for each chat. Raises UserError if none is left.
+    are one persona's. strata (N,): any number for each chat. Raises UserError if none is
+    left, or none is held out.
     """
     chats = len(strata)
     number = round(share * chats) if share < 1 else int(share)
+    if share and not number:
+        raise UserError(f"data.validation: {share:g} of {chats} rows holds none out; raise it")
     if number >= chats:
         raise UserError(f"data.validation: {number} of {chats} rows leave none to train on")
     rng = np.random.default_rng([seed, 4])

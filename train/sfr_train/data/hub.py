@@ -12,12 +12,17 @@ def load_dataset(path: str, subset: str | None = None, *, where: str, **options:
 
     try:
         return datasets.load_dataset(path, subset, **options)
+    except StopIteration:
+        raise UserError(f"{where}: has no rows") from None
     except (
-        datasets.exceptions.DatasetNotFoundError,
+        datasets.exceptions.DatasetsError,
         FileNotFoundError,
         ValueError,
         ConnectionError,
         HfHubHTTPError,
     ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        cause = error.__cause__  # of DatasetGenerationError, which only says that there was one
+        if isinstance(cause, OSError):
+            raise cause from None  # a full disk, or a cache that cannot be written
+        reason = (str(cause or error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{where}: cannot be loaded: {reason}") from None

@@ -7,12 +7,14 @@ for anything else. A data set in memory has no folder for such files and is comp
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import datasets
 
+from sfr_eval.errors import RunError
 from sfr_eval.util.progress import Bar
 from sfr_train.data.turns import one_at_a_time
 
@@ -66,16 +68,17 @@ def mapped(
             keep_in_memory=True,
             **options,
         )
-    name = f"{what.split()[0]}-{key}"
+    place = folder / f"{what.split()[0]}-{key}"
     starts = range(0, len(dataset), PIECE)
 
     def done() -> str:
-        pieces = {file.name[: len(name) + 6] for file in folder.glob(f"{name}-*.arrow")}
+        pieces = {file.name[:5] for file in place.glob("[0-9]*.arrow")}
         return f": {min(len(pieces) * PIECE, len(dataset)):,} of {len(dataset):,} rows"
 
     pieces = []
     with (
-        one_at_a_time(folder / f"{name}.lock", what=what, progress=done),
+        _ended_reported(what),
+        one_at_a_time(place.with_suffix(".lock"), what=what, progress=done, scratch=place),
         Bar(what, len(dataset), unit="rows", brief=True) as bar,
     ):
         for number, start in enumerate(starts):
@@ -86,7 +89,7 @@ def mapped(
                     with_indices=True,
                     fn_kwargs={"first": start, "function": function, "arguments": arguments},
                     new_fingerprint=f"{key}-{number}",
-                    cache_file_name=str(folder / f"{name}-{number:05d}.arrow"),
+                    cache_file_name=str(place / f"{number:05d}.arrow"),
                     num_proc=_processes(len(rows), processes),
                     **options,
                 )
@@ -94,6 +97,20 @@ def mapped(
             bar.advance(len(rows))
     whole = datasets.concatenate_datasets(pieces)
     return datasets.Dataset(whole.data, info=whole.info, fingerprint=key)
+
+
+@contextmanager
+def _ended_reported(what: str) -> Iterator[None]:
+    """Turn the end of a process of a piece into an error of one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "abruptly died" not in str(error):
+            raise
+        raise RunError(
+            f"data: a process that was to {what} was killed, perhaps for want of memory; what is "
+            "done is kept: lower training.dataset_num_proc, and repeat the same command"
+        ) from None
 
 
 def _numbered(

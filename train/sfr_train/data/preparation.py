@@ -43,8 +43,9 @@ def packed(dataset: Any, arguments: Any, *, what: str) -> Any:
     if folder is None:
         rows = pack_dataset(dataset, arguments.max_length, arguments.packing_strategy, options)
         return shuffled(rows, arguments)
-    file = folder / f"pack-{options['new_fingerprint']}.arrow"
-    with one_at_a_time(file.with_suffix(".lock"), what=f"pack {what} rows"):
-        options["cache_file_name"] = str(file)
+    place = folder / f"pack-{options['new_fingerprint']}"
+    lock = place.with_suffix(".lock")
+    with one_at_a_time(lock, what=f"pack {what} rows", scratch=place):
+        options["cache_file_name"] = str(place / "rows.arrow")
         rows = pack_dataset(dataset, arguments.max_length, arguments.packing_strategy, options)
     return shuffled(rows, arguments)

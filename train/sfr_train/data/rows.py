@@ -10,6 +10,7 @@ files are found by the next run, by the other ranks, and never for other rows. T
 import hashlib
 import json
 import os
+import secrets
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -26,13 +27,14 @@ from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.chat_rows import Chat
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import Bar, log
+from sfr_eval.util.tabular import stem_suffix
 from sfr_train.data.chat_data import DataSettings, Source, chats_of
 from sfr_train.data.held_out import held_out
 from sfr_train.data.hub import load_dataset
 from sfr_train.data.pieces import key_of
 from sfr_train.data.turns import one_at_a_time
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +74,9 @@ def load_tables(settings: DataSettings, *, cache: Path | None = None) -> Tables:
     key = _key(sources, settings)
     folder = cache / "data" / key
     report = folder / "survey.json"
-    with one_at_a_time(cache / "data" / f"{key}.lock", what="read the data"):
+    with one_at_a_time(folder.with_suffix(".lock"), what="read the data", scratch=folder):
         if not report.is_file():
             survey, chosen = _survey(sources, settings)
-            folder.mkdir(parents=True, exist_ok=True)
             _write(folder, sources, settings, survey, chosen)
             write_atomic(report, json.dumps(asdict(survey)))
     survey = Survey(**json.loads(report.read_text(encoding="utf-8")))
@@ -125,7 +126,7 @@ def _key(sources: Sequence[Source], settings: DataSettings) -> str:
     for source in sources:
         if source.file is not None:
             next(source.rows(), None)  # says in one line what is wrong with the file
-            parts.append(f"{source.file.suffixes}{_digest(source.file)}")
+            parts.append(f"{stem_suffix(source.file)} {_digest(source.file)}")
         elif source.dataset is not None:
             files = [_digest(Path(part["filename"])) for part in source.dataset.cache_files]
             parts += files or [source.dataset._fingerprint]
@@ -209,7 +210,7 @@ def _write(
 ) -> None:
     """Write the rows of both parts. Raises RunError if the source is no longer what was read."""
     files = [folder / f"{part}.arrow" for part in _PARTS]
-    scratch = [file.with_suffix(f".{os.getpid()}.part") for file in files]
+    scratch = [file.with_suffix(f".{secrets.token_hex(8)}.part") for file in files]
     digest = hashlib.sha256()
     features = _features(survey)
     try:

@@ -16,6 +16,7 @@ _SAY = {"role": "assistant", "content": "Yes."}
 _FUNCTION = {"name": _SIGN, "description": "", "parameters": {"type": "object", "properties": {}}}
 _TOOL = {"type": "function", "function": _FUNCTION}
 _CALL = {"type": "function", "id": "abcdefghi", "function": {"name": _SIGN, "arguments": {}}}
+_OPTION = "chat_template_kwargs."
 _UNCHECKED = {"name", "tool_call_id"}  # they tie turns together; many templates do not print them
 
 
@@ -25,18 +26,21 @@ def check_template(
     """Raise UserError for a part of the chats that the template leaves out, or an option that it
     does not read. parts: of `Chat.parts`, each with the first place where it occurs."""
     template = str(tokenizer.chat_template)
-    for option in options:
-        if not re.search(rf"\b{re.escape(option)}\b", template):
-            names = sorted(set(re.findall(r"\b[a-z]\w+_\w+\b", template)))
-            raise UserError(
-                f"data.template: {option}: the chat template of model {name} has no such option; "
-                f"{did_you_mean(option, names)}"
-            )
+    places = {option: "data.template" for option in options}
     for part, where in parts.items():
-        if part not in _UNCHECKED and not _renders(tokenizer, part):
+        if part.startswith(_OPTION):
+            places.setdefault(part.removeprefix(_OPTION), f"{where}: chat_template_kwargs")
+        elif part not in _UNCHECKED and not _renders(tokenizer, part):
             raise UserError(
                 f"{where}: has {part}, which the chat template of model {name} leaves out; take it "
                 "out of the rows, or set training.chat_template_path"
+            )
+    for option, place in places.items():
+        if not re.search(rf"\b{re.escape(option)}\b", template):
+            names = sorted(set(re.findall(r"\b[a-z]\w+_\w+\b", template)))
+            raise UserError(
+                f"{place}: {option}: the chat template of model {name} has no such option; "
+                f"{did_you_mean(option, names)}"
             )
 
 

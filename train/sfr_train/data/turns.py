@@ -6,10 +6,11 @@ ends with its holder however that ends, and ranks meet by polling the store thro
 each other. Who waits says so every half minute, and for what.
 """
 
+import errno
 import fcntl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -21,38 +22,55 @@ from sfr_train.output_folder import DISK_FULL
 HEARTBEAT = 30.0
 """Seconds between the lines of a process that waits."""
 _POLL = 0.2
+_READ_ONLY = {errno.EACCES, errno.EROFS, errno.EPERM}
+_UNFINISHED = ("*.part", "tmp*")  # names that we, and the datasets library, give to them
 _MEETINGS = count()
 
 
 @contextmanager
-def one_at_a_time(lock: Path, *, what: str, progress: Callable[[], str] = str) -> Iterator[None]:
+def one_at_a_time(
+    lock: Path, *, what: str, progress: Callable[[], str] = str, scratch: Path | None = None
+) -> Iterator[None]:
     """Let one process of those that share the folder of `lock` do `what` at a time; the others wait
-    here, and afterwards find what it left there.
+    here, and afterwards find what it left there. scratch: a folder in which only the holder writes;
+    files there that one before has not finished are removed.
 
     On a file system without such locks every process does the work itself; files appear under their
-    names only when they are whole, so no process reads half of one. Raises RunError if the disk is
-    full, UserError if the folder cannot be written.
+    names only when they are whole, so no process reads half of one. A folder that is read-only will
+    do if all is there. Raises RunError if the disk is full, UserError if the folder cannot be
+    written.
     """
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as stream:
-            _take(stream.fileno(), what=what, progress=progress)
+    with ExitStack() as stack:
+        try:
+            try:
+                lock.parent.mkdir(parents=True, exist_ok=True)
+                if scratch is not None:
+                    scratch.mkdir(parents=True, exist_ok=True)
+                stream = stack.enter_context(lock.open("w"))
+            except OSError as error:
+                if error.errno not in _READ_ONLY:
+                    raise
+            else:
+                if _take(stream.fileno(), what=what, progress=progress) and scratch is not None:
+                    for file in (file for name in _UNFINISHED for file in scratch.glob(name)):
+                        file.unlink(missing_ok=True)
             yield
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise RunError(
-                f"{lock.parent}: the disk is full while data is prepared ({what}); what is done is "
-                "kept: make room or set SFR_EVAL_CACHE, and repeat the same command"
-            ) from None
-        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-            raise UserError(
-                f"{lock.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to a "
-                "writable folder"
-            ) from None
-        raise
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise RunError(
+                    f"{lock.parent}: the disk is full while data is prepared ({what}); what is "
+                    "done is kept: make room or set SFR_EVAL_CACHE, and repeat the same command"
+                ) from None
+            if error.errno in _READ_ONLY | {errno.ENOTDIR, errno.EEXIST}:
+                raise UserError(
+                    f"{lock.parent}: cannot be written ({error.strerror}); set SFR_EVAL_CACHE to "
+                    "a writable folder"
+                ) from None
+            raise
 
 
-def _take(lock: int, *, what: str, progress: Callable[[], str]) -> None:
+def _take(lock: int, *, what: str, progress: Callable[[], str]) -> bool:
+    """Wait for the lock. Returns False on a file system without locks."""
     began = said = time.monotonic()
     while True:
         try:
@@ -65,9 +83,9 @@ def _take(lock: int, *, what: str, progress: Callable[[], str]) -> None:
         except OSError as error:
             if error.errno not in NO_FLOCK:
                 raise
-            return
+            return False
         else:
-            return
+            return True
 
 
 def meet(what: str) -> None:

@@ -12,7 +12,6 @@ A build that was killed continues with the pieces that are missing, whoever had 
 with the same bytes: the plan says from the first start on which texts are encoded together.
 """
 
-import errno
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -26,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import RunError, UserError
 from sfr_train.targets.blocks import ROWS, Block, read_keys, read_pieces, scan, texts_of
 from sfr_train.targets.claims import Worker, share
 from sfr_train.targets.counts import Counts
@@ -189,7 +188,7 @@ class Build:
 
         def work(name: str) -> None:
             nonlocal encoded
-            if self._store.has(name):
+            if self._store.shard(name) is not None:
                 return
             others = self._store.shards().keys() - self._plan.shards - pieces.keys()
             rest = self._without(pieces[name], others)
@@ -200,6 +199,8 @@ class Build:
         sizes = {name: len(part) for name, part in pieces.items()}
         share(sizes, self._worker, done=done, work=work, title="encoding targets", unit="texts")
         self._worker.sweep(pieces)
+        for name in pieces.keys() - covered:  # by name, since the list of others may be old
+            self._store.shard(name)
         return encoded
 
     def _without(self, places: Places, shards: Set[str]) -> Places:
@@ -298,7 +299,10 @@ def used_rows(keys: Keys, shards: list[Shard]) -> tuple[list[Shard], npt.NDArray
     shard after another."""
     rows = locate(keys, shards)
     if (rows < 0).any():
-        raise FileNotFoundError(errno.ENOENT, "a shard of targets was removed while it was needed")
+        raise RunError(
+            "targets: a shard was removed, or is not seen yet, while it was needed; repeat the "
+            "same command"
+        )
     starts = np.cumsum([0, *(shard.count for shard in shards)])
     is_used = np.zeros(len(shards), dtype=bool)
     for at in range(0, len(rows), _CHUNK):

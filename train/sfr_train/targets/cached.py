@@ -17,6 +17,7 @@ import copy
 import errno
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -28,6 +29,7 @@ import numpy.typing as npt
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.util.progress import log
+from sfr_train.data.tokens import vocabulary
 from sfr_train.output_folder import DISK_FULL
 from sfr_train.targets.blocks import ROWS, rows_of
 from sfr_train.targets.build import Build
@@ -38,6 +40,8 @@ from sfr_train.targets.text_encoder import Floats, SentenceEncoder, TextEncoder
 from sfr_train.targets.text_store import Shard, ShardRows, TextStore
 
 _FORMAT = "3"
+_OF_STATES = ("offsets", "positions", "rows", "weights")
+_LOSSES = 3  # of files that another process removes because it has finished, or failed
 
 
 class Targets:
@@ -51,10 +55,20 @@ class Targets:
         self.counts = Counts(**meta["counts"])
         self._moments = (np.float32(meta["mean"]), np.float32(meta["deviation"]))
         self._embeddings = ShardRows(shards)
-        self._offsets = np.load(folder / "offsets.npy", mmap_mode="r")
-        self._positions = np.load(folder / "positions.npy", mmap_mode="r")
-        self._rows = np.load(folder / "rows.npy", mmap_mode="r")
-        self._weights = np.load(folder / "weights.npy", mmap_mode="r")
+        self._map_states()
+
+    def _map_states(self) -> None:
+        self._offsets, self._positions, self._rows, self._weights = (
+            np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in _OF_STATES
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the maps out, which would be copied whole: another process maps the files."""
+        return {name: value for name, value in vars(self).items() if name[1:] not in _OF_STATES}
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        vars(self).update(values)
+        self._map_states()
 
     @property
     def deviation(self) -> float:
@@ -136,7 +150,7 @@ def load_or_build(
     encoder = encoder or SentenceEncoder(settings)
     folder = cache / "targets" / _key(dataset, tokenizer, settings=settings, encoder=encoder)
     store = TextStore(_store_folder(cache, settings, encoder), settings.stored_as)
-    encoded = 0
+    encoded = lost = 0
     while (shards := _shards(folder, store)) is None:
         with _disk_reported(cache), Worker(cache / "targets") as worker:
             try:
@@ -149,9 +163,12 @@ def load_or_build(
                     store=store,
                     worker=worker,
                 ).run()
+            except UserError:
+                shutil.rmtree(folder, ignore_errors=True)  # nothing will use what was read
+                raise
             except FileNotFoundError:
-                # Another process has finished, and removed the scratch that we were reading.
-                if not (folder / "meta.json").is_file():
+                lost += 1
+                if lost > _LOSSES:
                     raise
     targets = Targets(folder, settings, shards)
     counts = targets.counts
@@ -170,9 +187,9 @@ def _shards(folder: Path, store: TextStore) -> list[Shard] | None:
     if not (folder / "meta.json").is_file():
         return None
     wanted = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["shards"]
-    there = store.shards()
-    if all(name in there and there[name].count == count for name, count in wanted):
-        return [there[name] for name, _ in wanted]
+    shards = [shard for name, _ in wanted if (shard := store.shard(name)) is not None]
+    if [shard.count for shard in shards] == [count for _, count in wanted]:
+        return shards
     (folder / "meta.json").unlink(missing_ok=True)
     return None
 
@@ -185,9 +202,7 @@ def _store_folder(cache: Path, settings: TargetSettings, encoder: TextEncoder) -
 def _key(dataset: Any, tokenizer: Any, *, settings: TargetSettings, encoder: TextEncoder) -> str:
     digest = hashlib.sha256()
     parts = json.dumps(key_settings(settings), sort_keys=True)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    vocabulary = backend.to_str() if backend is not None else sorted(tokenizer.get_vocab().items())
-    for part in (_FORMAT, encoder.key, parts, str(vocabulary)):
+    for part in (_FORMAT, encoder.key, parts, vocabulary(tokenizer)):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
     for start in range(0, len(dataset), ROWS):
         for ids, labels in rows_of(dataset, start, min(start + ROWS, len(dataset))):

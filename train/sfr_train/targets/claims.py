@@ -37,7 +37,7 @@ class Worker:
         self._claims, self._workers = folder / "claims", folder / "workers"
         self.token = secrets.token_hex(8)
         self._home = self._workers / self.token
-        self._beats: dict[str, tuple[int, float]] = {}  # token -> time stamp, when first seen
+        self._stamps: dict[str, tuple[int, float]] = {}  # name -> time stamp, when first seen
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
@@ -78,7 +78,7 @@ class Worker:
     def claim(self, name: str) -> bool:
         """Claim a piece of work. Returns False if another worker has it."""
         number, token = self._last_claim(name)
-        if token is not None and self.is_alive(token):
+        if token is not None and self._holds(f"{name}.{number}", token):
             return False
         try:
             with (self._claims / f"{name}.{number + 1}").open("x") as stream:
@@ -116,22 +116,31 @@ class Worker:
             token = None  # released since
         return number, token
 
+    def _holds(self, claim: str, token: str) -> bool:
+        """Return whether a claim is held. Its token may not be written yet, or never will be."""
+        return self.is_alive(token) if token else self._moves(claim, 0)
+
     def is_alive(self, token: str) -> bool:
         """Return whether a worker still works, as far as can be seen from here."""
         if token == self.token:
             return True
         try:
             with (self._workers / token / "beat").open() as stream:  # opening asks the server
-                beat, stamp = json.loads(stream.read() or "{}"), os.fstat(stream.fileno())
+                text, stamp = stream.read(), os.fstat(stream.fileno()).st_mtime_ns
         except (FileNotFoundError, NotADirectoryError):
             return False
+        beat = json.loads(text) if text.endswith("}") else {}  # else not whole yet
         if beat.items() >= _machine().items() and _born(beat["pid"]) != beat["born"]:
             shutil.rmtree(self._workers / token, ignore_errors=True)
             return False
+        return self._moves(token, stamp)
+
+    def _moves(self, name: str, stamp: int) -> bool:
+        """Return whether a time stamp was another within the last two minutes, as far as seen."""
         now = time.monotonic()
-        last, since = self._beats.get(token, (None, now))
-        if last != stamp.st_mtime_ns:
-            self._beats[token] = (stamp.st_mtime_ns, now)
+        last, since = self._stamps.get(name, (None, now))
+        if last != stamp:
+            self._stamps[name] = (stamp, now)
             return True
         return now - since < _GONE
 

@@ -19,13 +19,10 @@ class Counts:
     without: int
     texts: int
 
-    def stored_bytes(
-        self, size: int, *, stored_as: str = "float16", texts: int | None = None
-    ) -> int:
+    def stored_bytes(self, size: int, *, stored_as: str) -> int:
         """Return the bytes that targets of `size` coordinates take on the disk: 16 and a row for
-        each text, 16 for each state, 8 for each row. texts: in place of the distinct ones."""
-        texts = self.texts if texts is None else texts
-        embeddings = texts * (16 + size * np.dtype(stored_as).itemsize)
+        each text, 16 for each state, 8 for each row."""
+        embeddings = self.texts * (16 + size * np.dtype(stored_as).itemsize)
         return embeddings + 16 * self.states + 8 * self.rows
 
 

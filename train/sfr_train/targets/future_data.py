@@ -122,7 +122,7 @@ def _numbered(
         what=f"number states of {what} rows",
         features=_COLUMNS,
         arguments={"targets": targets, "sign": -1 if held_out else 1},
-        processes=1,  # the memory maps of the targets cannot be handed to others
+        processes=arguments.dataset_num_proc if isinstance(targets, Targets) else 1,
     )
     if packing:
         return packed(prepared, arguments, what=what)

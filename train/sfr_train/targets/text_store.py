@@ -74,10 +74,12 @@ class TextStore:
                 self._shards[file.stem] = shard
         return dict(sorted(self._shards.items()))
 
-    def has(self, name: str) -> bool:
-        """Return whether a shard is whole. Asks for the file itself: on a network file system the
-        list of a folder may be a minute old."""
-        return whole_shard(self.folder / f"{name}.shard") is not None
+    def shard(self, name: str) -> Shard | None:
+        """Return a shard by name; None if it is not there or not whole. Asks for the file itself:
+        on a network file system the list of a folder may be a minute old."""
+        if (shard := whole_shard(self.folder / f"{name}.shard")) is not None:
+            self._shards[name] = shard
+        return shard
 
     def add(self, keys: Keys, rows: npt.NDArray[np.float32], worker: Worker) -> None:
         """Add the rows (n, d) of keys (n,) as a shard."""

@@ -16,7 +16,7 @@ from sfr_train.data.template_parts import check_template
 from sfr_train.data.tokens import Tokenization
 from sfr_train.job import TrainingJob
 from sfr_train.loop.sft_config import sft_config
-from sfr_train.objectives import read_objective
+from sfr_train.objectives import read_objective, trainer_of
 from sfr_train.plan.memory import Layout, Part, Setting, memory
 from sfr_train.plan.rows import RowStatistics, micro_batch, row_statistics, steps
 from sfr_train.plan.sizes import ModelSizes, model_sizes
@@ -99,6 +99,8 @@ def plan_job(
     would for rows, template and settings."""
     import transformers
 
+    if trainer_of(job.objective) != "sft":
+        raise UserError("--dry-run: plans training on given text; this objective draws samples")
     arguments = _as_on_gpus(job)
     check_loading(job, arguments)
     tables = load_tables(job.data)

@@ -52,7 +52,8 @@ def fit(recipe: DemoRecipe, world: PersonaWorld, *, start: Path | None, output: 
         with trainer.without_head():
             model.save_pretrained(output)
     tokenizer.save_pretrained(output)
-    (output / "trainer").rmdir() if (output / "trainer").is_dir() else None
+    if (output / "trainer").is_dir():
+        (output / "trainer").rmdir()
 
 
 def _initial_model(

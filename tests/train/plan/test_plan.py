@@ -61,3 +61,9 @@ def test_given_rates_give_hours_by_hand(checkpoint: Path, tmp_path: Path) -> Non
 def test_the_demo_has_no_plan() -> None:
     with pytest.raises(UserError, match="recipe demo_sft: --dry-run is for jobs"):
         dry_run("demo_sft")
+
+
+@pytest.mark.parametrize("recipe", ["qwen_dqo_gsm8k", "qwen_ebft_persona"])
+def test_what_samples_has_no_plan(recipe: str) -> None:
+    with pytest.raises(UserError, match="--dry-run: plans training on given text"):
+        dry_run(recipe)

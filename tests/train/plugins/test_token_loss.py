@@ -36,7 +36,8 @@ def test_evaluation_is_cross_entropy_under_every_objective() -> None:
     ("objective", "message"),
     [
         ("sfr", "objective sfr: reads the future"),
-        ("kl_to_base", "reads the future"),
+        ("kl_to_base", "kl_to_base: needs SFRTrainer"),
+        ("ebft", "learns from the model's own samples"),
         ("neftune", "adds noise inside the model"),
         ("tofuu", "did you mean `tofu`"),
     ],

@@ -98,7 +98,7 @@ class SuiteCallback(TrainerCallback):
         first = args.process_index == 0
         stand_in = folder / f"model-{step}"
         ready: Preflight | None = None
-        plan: list[Any] = [None, None]  # requests and prompter, or an error
+        plan: list[Any] = [None, None, None]  # requests, prompter, or the first rank's error
         try:
             if first:
                 try:
@@ -109,14 +109,14 @@ class SuiteCallback(TrainerCallback):
                     requests = list(ready.plan.requests())
                     prompter = ready.subject.prompter
                     LiveSampler(model, prompter=prompter, processes=1).check(requests)
-                    plan = [requests, prompter]
+                    plan = [requests, prompter, None]
                 except (UserError, RunError) as error:
-                    plan = [None, error]
+                    plan = [None, None, error]
             if args.world_size > 1:
                 broadcast_object_list(plan)
-            requests, prompter = plan
-            if requests is None:
-                raise prompter
+            requests, prompter, failure = plan
+            if failure is not None:
+                raise failure
             return self._values(ready, requests, model, prompter, args)
         finally:
             if ready is not None:

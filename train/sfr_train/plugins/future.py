@@ -23,7 +23,7 @@ from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
 from sfr_train.loop.sizes import sizes_of
-from sfr_train.objectives import read_objective
+from sfr_train.objectives import read_objective, trainer_of
 from sfr_train.objectives.base import Objective
 from sfr_train.plugins.text_targets import TextCollator, TextIndex, training_rows
 from sfr_train.targets.cached import Targets, load_or_build
@@ -49,8 +49,12 @@ def attach_future(
     """
     module, settings = read_objective(objective)
     name = module.__name__.rpartition(".")[2]
+    if trainer_of(objective) != "sft":
+        raise UserError(f"objective {name}: learns from samples; train it by sfr-eval train")
     if settings.needs is None:
         raise UserError(f"objective {name}: has no loss on the future; use compute_loss_func")
+    if isinstance(trainer, FutureTrainer):
+        raise UserError("attach_future: the trainer has a loss on the future already")
     if name == "kl_to_base":
         raise UserError("objective kl_to_base: needs SFRTrainer, which knows the base")
     plan = read_model(ScheduleSettings, schedule or {}, where="schedule")

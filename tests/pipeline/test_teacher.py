@@ -86,6 +86,7 @@ def test_a_filter_leaves_the_divergences_undefined(
         ((), "--suite teacher: needs --teacher MODEL"),
         (("--teacher", "world"), "--teacher world: has no weights"),
         (("--teacher", "./nowhere"), "--teacher ./nowhere: no such folder"),
+        (("--teacher", "http://localhost:8000/v1"), "a server does not tell the probability"),
     ],
 )
 def test_what_is_wrong_is_said_first(
@@ -100,6 +101,32 @@ def test_what_is_wrong_is_said_first(
     assert command(*base, "--output", str(tmp_path / "run"), *more) == 2
     assert message in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_base_model_is_no_teacher(
+    command: Command,
+    tiny_checkpoint: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (checkpoint / "chat_template.jinja").unlink()
+    assert command(*arguments(tiny_checkpoint, checkpoint, tmp_path / "run")) == 2
+    message = f"--teacher {checkpoint}: its tokenizer has no chat template"
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()  # nothing was drawn by then
+
+
+def test_greedy_replies_beside_others_have_no_divergence(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    both = ("--samples", "1", "--temperatures", "0,1", "--metrics", "teacher")
+    assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *both)) == 0
+    suite = suite_of(tmp_path / "run")
+    assert suite.at("forward_kl", 1.0) is not None
+    row = suite.estimates["forward_kl", 0.0, ""]
+    assert (row.value, row.reason) == (None, "greedy decoding has no log-probabilities")
+    assert suite.at("teacher_surprise", 0.0) is not None
 
 
 def test_a_teacher_belongs_to_a_teacher_suite(

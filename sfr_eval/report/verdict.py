@@ -15,7 +15,7 @@ from sfr_eval.report.alone import described, how_to_compare
 from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired
+from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired, divergence
 from sfr_eval.report.repetitions import Repetition
 from sfr_eval.store.against import Against
 from sfr_eval.store.results import SuiteResults
@@ -288,6 +288,8 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
             f"{replies} to one prompt lie {model} apart in meaning "
             f"(reference {reference}): variety {_call_words(suite, measure, t)}."
         )
+    if how_far := divergence(suite, t):
+        yield how_far
 
 
 def _call_words(suite: SuiteResults, metric: str, t: float) -> str:

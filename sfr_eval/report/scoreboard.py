@@ -170,7 +170,7 @@ def _how(suite: SuiteResults, t: float, role: ScoreRole) -> str:
 
 
 def _reference(suite: SuiteResults, metric: str) -> Estimate | None:
-    """Return what the suite's synthetic benchmark reaches."""
+    """Return what the suite's synthetic benchmark, or its teacher, reaches."""
     return None if suite.reference_of else suite.truth_of(metric)
 
 

@@ -1,5 +1,6 @@
 """Whole runs of the suite `teacher` with a random model of two layers."""
 
+import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from sfr_eval.report.verdict import finding
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
+from tests.support.fake_server import completion, serving
 
 Command = Callable[..., int]
 
@@ -115,6 +117,22 @@ def test_a_base_model_is_no_teacher(
     message = f"--teacher {checkpoint}: its tokenizer has no chat template"
     assert message in capfd.readouterr().err
     assert not (tmp_path / "run").exists()  # nothing was drawn by then
+
+
+def test_a_server_is_judged_by_the_teacher_alone(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    without_vllm = lambda name, *more: None if name == "vllm" else find(name, *more)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", without_vllm)
+    run = arguments("fake", tiny_checkpoint, tmp_path / "run", "--metrics", "teacher,quality,style")
+    with serving(lambda *_: completion("Arr, matey!")) as server:
+        served = ("--engine", "openai", "--base-url", server.url)
+        assert command(*run, *served) == 0
+    suite = suite_of(tmp_path / "run")
+    assert "weights are not here" in suite.estimates["reverse_kl", 1.0, ""].reason
+    for metric in ("teacher_surprise", "oracle_valid", "style_strength", "distinct_valid"):
+        assert suite.at(metric, 1.0) is not None, metric
 
 
 def test_greedy_replies_beside_others_have_no_divergence(

@@ -124,7 +124,7 @@ def _replies(run: _Run) -> Mapping[PromptKey, Sequence[Sample]]:
         suite=(str(run.suite.folder),),
         personas=tuple(persona.id for persona in part.personas),
         limit=stored.limit,
-        samples=run.teaching.teacher_replies or samples_per_prompt(run.samples),
+        samples=max(run.teaching.teacher_replies or 0, samples_per_prompt(run.samples)),
         temperatures=(run.teaching.teacher_temperature,),
         max_tokens=sampling.get("max_tokens"),
         seed=SEED,

@@ -55,9 +55,13 @@ def test_a_run_is_compared_with_its_teacher_and_resumes(
 def test_a_student_near_greedy_loses_variety(
     command: Command, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    cold = ("--student-sees", "card", "--temperatures", "0.1")
+    cold = ("--student-sees", "card", "--temperatures", "0.1", "--teacher-replies", "2")
     assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *cold)) == 0
-    assert "oss of variety" in finding(suite_of(tmp_path / "run")).headline
+    suite = suite_of(tmp_path / "run")
+    assert "oss of variety" in finding(suite).headline
+    reference = suite.truth_of("distinct_valid")
+    assert reference is not None
+    assert reference.k == 3  # as many replies as the model's, though fewer were asked for
 
 
 def test_the_same_model_under_the_card_has_no_divergence(

@@ -65,5 +65,5 @@ def test_the_demo_has_no_plan() -> None:
 
 @pytest.mark.parametrize("recipe", ["qwen_dqo_gsm8k", "qwen_ebft_persona"])
 def test_what_samples_has_no_plan(recipe: str) -> None:
-    with pytest.raises(UserError, match="--dry-run: plans training on given text"):
+    with pytest.raises(UserError, match="--dry-run: not for objective"):
         dry_run(recipe)

@@ -42,7 +42,10 @@ class DataSettings(Settings):
     personas: Path | None = Field(None, description="YAML list of cards {id, name, system}")
     limit: int | None = Field(None, ge=1, description="first N rows")
     validation: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="chats to hold out, drawn at random: a share, or a number"
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="chats to hold out, drawn at random: a share, or a number",
     )
     validation_seed: int = Field(0, ge=0, description="of the chats held out")
     validation_file: Path | None = Field(None, description="chats to validate on, all of them")

@@ -26,7 +26,7 @@ def check_template(
     """Raise UserError for a part of the chats that the template leaves out, or an option that it
     does not read. parts: of `Chat.parts`, each with the first place where it occurs."""
     template = str(tokenizer.chat_template)
-    places = {option: "data.template" for option in options}
+    places = dict.fromkeys(options, "data.template")
     for part, where in parts.items():
         if part.startswith(_OPTION):
             places.setdefault(part.removeprefix(_OPTION), f"{where}: chat_template_kwargs")

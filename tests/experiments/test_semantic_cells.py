@@ -1,6 +1,7 @@
 """experiments/semantic.py: its worlds, the order of its cells, and one cell end to end."""
 
 import json
+import socket
 import sys
 from dataclasses import replace
 from multiprocessing import get_context
@@ -135,7 +136,7 @@ def test_a_cell_is_claimed_by_one_process(tmp_path: Path) -> None:
         claim.write_text("another-machine 1", encoding="utf-8")  # alive for an hour
         with _next(tmp_path) as third:
             assert third not in (first, second)
-        dead = f"{__import__('socket').gethostname()} 4194303"
+        dead = f"{socket.gethostname()} 4194303"
         claim.write_text(dead, encoding="utf-8")
         with _next(tmp_path) as again:
             assert again == first

@@ -1,10 +1,13 @@
 """The output folder of a job: which checkpoint a run resumes from, and who may write."""
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from sfr_train.job_file import Fingerprints, JobFile, job_file
 from sfr_train.output_folder import Start, find_start, last_checkpoint, writer
 
@@ -35,12 +38,29 @@ def test_a_partly_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 
+def finish(folder: Path, job: JobFile) -> Path:
+    final = folder / "final"
+    final.mkdir()
+    save_file({"weight": torch.zeros(9)}, final / "model.safetensors")
+    job.write(final)
+    return final
+
+
+def test_a_final_folder_that_lost_weights_is_not_handed_back(job: JobFile, tmp_path: Path) -> None:
+    """In a copy that was cut off, or by hand."""
+    weights = finish(tmp_path, job) / "model.safetensors"
+    assert find_start(tmp_path, job, resume=True).final is not None
+    os.truncate(weights, weights.stat().st_size - 1)
+    assert find_start(tmp_path, job, resume=True) == Start()
+    weights.unlink()
+    assert find_start(tmp_path, job, resume=True) == Start()
+
+
 def test_who_comes_second_gets_what_the_first_has_finished(job: JobFile, tmp_path: Path) -> None:
     """Between the look at the folder and the lock, another process ended the same job."""
     assert find_start(tmp_path, job, resume=True) == Start()
     job.write(tmp_path)
-    (tmp_path / "final").mkdir()
-    job.write(tmp_path / "final")
+    finish(tmp_path, job)
     time = (tmp_path / "job.json").stat().st_mtime_ns
     with writer(tmp_path, job, resume=True, arguments=ONE_PROCESS) as start:
         assert start == Start(final=tmp_path / "final")

@@ -190,13 +190,20 @@ def differences(there: JobFile, here: JobFile) -> list[str]:
     if "objective.name" in named:  # the settings of two objectives have nothing in common
         of_objective = {name for name in named if name.startswith("objective.")}
         named -= of_objective | {"content of encoder", "content of rewards", "rows a micro-batch"}
+        # nor have the settings of two trainers
+        named -= {n for n in named if n.startswith("training.") and (n in old) != (n in new)}
         named.add("objective.name")
     sections = {name for name in named if name in old_all or name in new_all}  # null on one side
     named = {n for n in named if not any(n.startswith(f"{s}.") for s in sections)}
     return [
         f"{name}: {_shown(_value(there, name))} there, {_shown(_value(here, name))} here"
-        for name in sorted(named, key=lambda name: (name.startswith("content"), name))
+        for name in sorted(named, key=_rank)
     ]
+
+
+def _rank(name: str) -> tuple[bool, bool, str]:
+    """Sort the objective first, fingerprints last."""
+    return name != "objective.name", name.startswith("content"), name
 
 
 def versions() -> dict[str, str]:
@@ -219,8 +226,8 @@ def _is_free(name: str, *, decides: bool) -> bool:
     field = field.partition(".")[0]
     if field in _FREE_TRAINING or field.startswith(_FREE_PREFIXES):
         return True
-    if field.startswith("dataloader_") and field != "dataloader_drop_last":
-        return True
+    if field.startswith("dataloader_"):
+        return field not in ("dataloader_drop_last", "dataloader_in_order")
     return not decides and field.startswith(_FREE_UNLESS_EVALUATION_DECIDES)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.models.fingerprint import check_safetensors, check_shards, weight_files
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.progress import log
 from sfr_train.job_file import JOB_FILE, JobFile, differences, read_job_file
@@ -56,6 +57,21 @@ def _has_optimizer(checkpoint: Path) -> bool:
     return any(next(checkpoint.glob(pattern), None) is not None for pattern in _OPTIMIZER)
 
 
+def _has_weights(folder: Path) -> bool:
+    """Return whether all weights are there, which may have been lost on the way from elsewhere."""
+    files = weight_files(folder)
+    if not files:
+        return False
+    try:
+        check_shards(folder, files)
+        for file in files:
+            if file.suffix == ".safetensors":
+                check_safetensors(file)
+    except UserError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Where a job begins. final: the finished model, so that nothing is left to do; checkpoint: to
@@ -85,7 +101,7 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
         records[folder] = read_job_file(folder)
         if records[folder].digest != job.digest:
             raise UserError(_other_job(folder, records[folder], job))
-    if final in records and records[final].saving == job.saving:
+    if final in records and records[final].saving == job.saving and _has_weights(final):
         return Start(final=final)
     return Start(checkpoint=last_checkpoint(output))
 

@@ -72,7 +72,7 @@ def trainer_config(
         )
     try:
         arguments = kind(**values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"training: {reason}") from None
     for name in _ABOVE_ZERO:
@@ -80,6 +80,9 @@ def trainer_config(
         if not (isinstance(value, int | float) and value > 0):
             hint = ", as 1.0e-5: YAML reads 1e-5 as text" if isinstance(value, str) else ""
             raise UserError(f"training.{name}: {value!r}; give a number above 0{hint}")
+    template = getattr(arguments, "chat_template_path", None)
+    if template is not None and not isinstance(template, str):
+        raise UserError(f"training.chat_template_path: {template!r}; give a file, folder or Hub id")
     _check_loggers(arguments.report_to)
     return arguments
 

@@ -66,13 +66,14 @@ def small_data(recipe: dict[str, Any], folder: Path) -> None:
             for i in range(16)
         ]
     else:
-        rows = list(_curated(data["file"]))
+        rows = list(_rows_of(data["file"]))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     is_list = data["file"].endswith(".json")
     (folder / data["file"]).write_text(json.dumps(rows) if is_list else lines)
 
 
-def _curated(file: str) -> Any:
+def _rows_of(file: str) -> Any:
+    """Rows of the form that a file of this name has; code is curated from rows of its source."""
     from collections import Counter
 
     from sfr_train.curate import opencodeinstruct, rstar_coder

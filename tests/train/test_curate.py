@@ -1,5 +1,6 @@
 """The published filters, on rows small enough to check by eye."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from sfr_train.curate import REASONING_TOKENS, adjacent_hash, curate, opencodeinstruct, rstar_coder
+
+from sfr_eval.errors import UserError
 
 
 def star(**values: Any) -> dict[str, Any]:
@@ -162,6 +165,22 @@ def test_the_file_and_its_counts_are_written_whole(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out.jsonl.counts.json").read_text())
     assert {name: count for name, count in written.items() if count} == {"read": 3, "kept": 3}
     assert written["reasoning too long"] == 0  # filters that removed nothing are listed too
+
+
+def test_a_source_is_read_like_the_data_of_a_job(tmp_path: Path) -> None:
+    """Packed, or with half of a surrogate pair, which JSON can say; a bad line is named."""
+    line = json.dumps(star(question="problem one of several \ud83d")) + "\n"
+    source, out = tmp_path / "rows.jsonl.gz", tmp_path / "out.jsonl"
+    source.write_bytes(gzip.compress(line.encode()))
+    assert curate("rstar-coder", out, source=str(source), limit=None)["kept"] == 1
+    assert "\ud83d" in json.loads(out.read_text())["messages"][0]["content"]
+    out.unlink()
+    source = tmp_path / "rows.jsonl"
+    for bad in ("{half", "[1]"):
+        source.write_text(line + bad + "\n")
+        with pytest.raises(UserError, match=r"rows.jsonl:2: "):
+            curate("rstar-coder", out, source=str(source), limit=None)
+        assert not out.exists()
 
 
 @pytest.mark.parametrize(

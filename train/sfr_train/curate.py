@@ -27,12 +27,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.util.files import atomic_path, write_atomic
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.tabular import table_rows
 from sfr_train.data.hub import load_dataset
 
 Row = Mapping[str, Any]
@@ -152,7 +154,8 @@ def _write(file: Path, chats: Iterable[Chat]) -> None:
         places: list[tuple[Any, int]] = []
         for chat in chats:
             places.append((chat.get("id"), waiting.tell()))
-            waiting.write(json.dumps(chat, ensure_ascii=False).encode() + b"\n")
+            line = json.dumps(chat, ensure_ascii=False)
+            waiting.write(line.encode(errors="backslashreplace") + b"\n")  # half a surrogate pair
         numbers = all(isinstance(id, int) for id, _ in places)
         for _, place in sorted(places, key=lambda p: p[0] if numbers else str(p[0] or "")):
             waiting.seek(place)
@@ -160,18 +163,30 @@ def _write(file: Path, chats: Iterable[Chat]) -> None:
 
 
 def _rows(source: str, subset: str | None, limit: int | None) -> Iterator[Row]:
-    options: dict[str, Any] = {"where": source, "split": "train", "streaming": True}
-    suffix = Path(source).suffix
-    if suffix in {".jsonl", ".json", ".parquet"}:
-        kind = "parquet" if suffix == ".parquet" else "json"
-        rows = load_dataset(kind, data_files=source, **options)
-    else:
-        rows = load_dataset(source, subset, **options)
-    yield from rows if limit is None else rows.take(limit)
+    file = Path(source)
+    yield from islice(_of_file(file) if file.is_file() else _of_data_set(source, subset), limit)
+
+
+def _of_file(file: Path) -> Iterator[Row]:
+    for where, row in table_rows(file):
+        if not isinstance(row, dict):
+            raise UserError(f"{where}: must be an object, not {type(row).__name__}")
+        yield row
+
+
+def _of_data_set(source: str, subset: str | None) -> Iterator[Row]:
+    from datasets.exceptions import DatasetsError
+
+    rows = load_dataset(source, subset, where=source, split="train", streaming=True)
+    try:
+        yield from rows
+    except (DatasetsError, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"{source}: reading stopped: {reason}") from None
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(text.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def _text(row: Row, name: str) -> str:
@@ -211,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sfr_train.curate")
     parser.add_argument("name", choices=sorted(SETS))
     parser.add_argument("output", type=Path)
-    parser.add_argument("--source", help="local JSONL or Parquet, or another data set")
+    parser.add_argument("--source", help="local file (JSONL, JSON, Parquet), or another data set")
     parser.add_argument("--limit", type=int, help="read only the first N rows")
     arguments = parser.parse_args()
     try:

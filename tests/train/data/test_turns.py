@@ -56,6 +56,34 @@ def test_a_process_that_is_killed_gives_up_its_turn(tmp_path: Path) -> None:
     holder.join()
 
 
+def _hold_with_a_helper(lock: Path, ready: Path) -> None:
+    with one_at_a_time(lock, what="bake"):
+        helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        helper.start()
+        ready.write_text(str(helper.pid))
+        time.sleep(60)
+
+
+def test_helpers_of_a_process_that_is_killed_hold_nothing(tmp_path: Path) -> None:
+    """As the processes among which the datasets library divides a piece."""
+    lock, ready = tmp_path / "lock", tmp_path / "ready"
+    holder = multiprocessing.get_context("fork").Process(
+        target=_hold_with_a_helper, args=(lock, ready)
+    )
+    holder.start()
+    while not ready.exists() or not ready.read_text():
+        time.sleep(0.01)
+    os.kill(holder.pid or 0, signal.SIGKILL)
+    holder.join()
+    began = time.monotonic()
+    with one_at_a_time(lock, what="bake"):
+        assert time.monotonic() - began < 10
+    status = Path(f"/proc/{ready.read_text()}/stat")
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() - began < 20
+        time.sleep(0.1)
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
@@ -83,8 +111,7 @@ def test_a_folder_that_is_read_only_will_do_for_reading(
 
 
 def test_ranks_outwait_the_limit_of_collectives(tmp_path: Path) -> None:
-    """24 rows of .4 s are prepared once, by one of two ranks, under a limit of 5 seconds; TRL's
-    own preparation ends with `Timed out waiting 5000ms for recv` here."""
+    """24 rows of .4 s are prepared once, by one of two ranks, under a limit of 5 seconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

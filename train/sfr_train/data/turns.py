@@ -4,10 +4,16 @@ A collective operation ends with an error after `ddp_timeout`, by default 30 min
 a large data set can take longer. So processes that share a cache poll a lock of the kernel, which
 ends with its holder however that ends, and ranks meet by polling the store through which they found
 each other. Who waits says so every half minute, and for what.
+
+The lock is one of POSIX (`lockf`), which belongs to one process. That of `flock` would be held on by
+the processes that the datasets library starts, for ever if their parent is killed. These end with
+their parent.
 """
 
 import errno
 import fcntl
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +31,7 @@ _POLL = 0.2
 _READ_ONLY = {errno.EACCES, errno.EROFS, errno.EPERM}
 _UNFINISHED = ("*.part", "tmp*")  # names that we, and the datasets library, give to them
 _MEETINGS = count()
+_HELD: set[Path] = set()  # locks of this process
 
 
 @contextmanager
@@ -54,6 +61,8 @@ def one_at_a_time(
                 if _take(stream.fileno(), what=what, progress=progress) and scratch is not None:
                     for file in (file for name in _UNFINISHED for file in scratch.glob(name)):
                         file.unlink(missing_ok=True)
+                _HELD.add(lock)
+                stack.callback(_HELD.discard, lock)
             yield
         except OSError as error:
             if error.errno in DISK_FULL:
@@ -74,7 +83,7 @@ def _take(lock: int, *, what: str, progress: Callable[[], str]) -> bool:
     began = said = time.monotonic()
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() - said >= HEARTBEAT:
                 said = time.monotonic()
@@ -86,6 +95,21 @@ def _take(lock: int, *, what: str, progress: Callable[[], str]) -> bool:
             return False
         else:
             return True
+
+
+def _leave_with_parent() -> None:
+    """In a process started by one that holds a lock: end when that has ended, not wait for work."""
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    if _HELD:
+        threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+
+
+os.register_at_fork(after_in_child=_leave_with_parent)
 
 
 def meet(what: str) -> None:

@@ -9,9 +9,9 @@ from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.embeddings.locate import need
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.families import NEED_CHECKPOINT, NEED_NO_ENCODER, load_family
-from sfr_eval.models.checkpoint import resolve_teacher
+from sfr_eval.models.checkpoint import Checkpoint, resolve_teacher
 from sfr_eval.models.loading import load_prompter, tokenizer_folder
-from sfr_eval.models.templates import own_template
+from sfr_eval.models.templates import own_template, variables
 from sfr_eval.settings import EngineSettings, ScoreSettings
 from sfr_eval.suites.suite import Suite
 from sfr_eval.util.assets import cache_folder
@@ -64,7 +64,7 @@ def check_teacher(
                 "none; give an instruct model"
             )
         try:
-            prompter = load_prompter(checkpoint, teacher_serving(serving))
+            prompter = load_prompter(checkpoint, teacher_serving(serving, checkpoint))
             for suite in suites:
                 for persona in suite.cards if suite.has_teacher else ():
                     prompter.token_ids(suite.under_card(next(iter(suite.queries)), persona))
@@ -75,18 +75,25 @@ def check_teacher(
             ) from None
 
 
-def teacher_serving(serving: EngineSettings) -> EngineSettings:
+def teacher_serving(serving: EngineSettings, checkpoint: Checkpoint) -> EngineSettings:
     """Return how the teacher of a run is served: here, with its own template, by the student's
-    engine if that loads weights."""
+    engine if that loads weights. Thinking is off where the template has `enable_thinking`, unless
+    the settings say otherwise."""
     engine = serving.engine
     if engine not in ("vllm", "transformers"):
         engine = "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
+    folder = tokenizer_folder(checkpoint)
+    template = own_template(folder) if folder is not None else None
+    switches = variables(template) if template is not None else None
+    given = serving.chat_template_kwargs or {}
+    if "enable_thinking" in (switches or ()):
+        given = {"enable_thinking": False, **given}
     return EngineSettings(
         engine=engine,
         dtype=serving.dtype,
         gpu_memory_utilization=serving.gpu_memory_utilization,
         system_role=serving.system_role,
-        chat_template_kwargs=serving.chat_template_kwargs,
+        chat_template_kwargs=given or None,
         template_date=serving.template_date,
         tensor_parallel=serving.tensor_parallel,
     )

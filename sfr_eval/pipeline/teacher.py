@@ -85,12 +85,12 @@ def teacher_reference(
         on_progress=on_progress,
     )
     checkpoint = resolve_teacher(teaching.teacher)
-    replies = _replies(run)
+    serving = teacher_serving(run.serving, checkpoint)
+    replies = _replies(run, serving=serving)
     texts = [reply for own in replies.values() for reply in own if reply.has_text]
     everybody = [*texts, *(sample for sample in samples if sample.has_text)]
     asked = tuple(suite.personas)
     personas = tuple(id for id, card in suite.cards.items() if not card.held_out or id in asked)
-    serving = teacher_serving(run.serving)
     with closing(
         ReplyScores(checkpoint, serving=serving, cache=cache, on_progress=on_progress)
     ) as scorer:
@@ -114,7 +114,7 @@ def teacher_reference(
     )
 
 
-def _replies(run: _Run) -> Mapping[PromptKey, Sequence[Sample]]:
+def _replies(run: _Run, *, serving: EngineSettings) -> Mapping[PromptKey, Sequence[Sample]]:
     """Return the teacher's replies to each prompt of the run, drawn if they are not there yet.
     Raises RunError if some could not be drawn, and UserError for a teacher that thinks first."""
     stored, part = run.manifest.config, run.manifest.part(run.suite.id)
@@ -130,7 +130,7 @@ def _replies(run: _Run) -> Mapping[PromptKey, Sequence[Sample]]:
         seed=SEED,
         track=("none",),
         filters=SamplingFilters.model_validate(OFF),
-        serving=teacher_serving(run.serving),
+        serving=serving,
         teaching=TeacherSettings(teacher=run.teaching.teacher, student_sees="card"),
     )
     model = check_model(config)

@@ -48,9 +48,8 @@ def divergence(suite: SuiteResults, t: float) -> str:
         return ""
     there, back = (Interval.of(one).rounded(without="") for one in (forward, reverse))
     return (
-        f"The teacher's replies are {there} nats a reply less probable under the model than under "
-        f"the teacher (forward KL), its own {back} nats less probable under the teacher (reverse "
-        "KL); 0 is a model that answers as the teacher does."
+        f"It is {there} nats a reply from the teacher (forward KL: what it leaves out) and {back} "
+        "in reverse (what it makes up); 0 is a model that answers as the teacher does."
     )
 
 

@@ -227,13 +227,16 @@ def test_the_gate_state_is_plain_json(tokenizer: Any, chats: list[Any], tmp_path
 def test_fp16_unscales_the_gradients_once(
     tokenizer: Any, chats: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scaler of fp16, put in by hand where there is no GPU, does not change the weights."""
+    """A scaler of fp16, put in by hand where there is no GPU, does not change the weights. What is
+    computed stays in float32, so that nothing else does."""
     from accelerate.state import AcceleratorState
+    from accelerate.utils import AutocastKwargs
 
     def trained(folder: Path, scaler: Any) -> Any:
         trainer = sfr_trainer(tokenizer, chats, folder)
         if scaler is not None:
             trainer.accelerator.scaler, trainer.accelerator.native_amp = scaler, True
+            trainer.accelerator.autocast_handler = AutocastKwargs(enabled=False)
             monkeypatch.setattr(AcceleratorState, "mixed_precision", "fp16")
         trainer.train()
         return weights(trainer.model), weights(trainer.model, head=True)

@@ -90,7 +90,7 @@ def test_a_file_in_the_place_of_a_folder_is_refused(
         find_start(tmp_path, job, resume=True)
     (tmp_path / name).unlink()
     (tmp_path / "job.json").mkdir()
-    with pytest.raises(UserError, match="job.json is a folder, where training writes a file"):
+    with pytest.raises(UserError, match=r"job\.json is a folder, where training writes a file"):
         find_start(tmp_path, job, resume=True)
 
 

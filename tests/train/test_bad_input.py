@@ -108,6 +108,34 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         {"training": {"report_to": "wandbb"}},
         "training.report_to: wandbb: unknown; did you mean `wandb`?",
     ),
+    "logger that is no text": (GOOD, {"training": {"report_to": {}}}, "training.report_to: {}"),
+    "no step": (GOOD, {"training": {"max_steps": 0}}, "training.max_steps: 0 trains nothing"),
+    "no file of accelerate": (
+        GOOD,
+        {"training": {"accelerator_config": "/nope.json"}},
+        "training: [Errno 2] No such file or directory: '/nope.json'",
+    ),
+    "template that is no text": (
+        GOOD,
+        {"training": {"chat_template_path": 3}},
+        "training.chat_template_path: 3; give a file, folder or Hub id",
+    ),
+    "best of nothing": (
+        GOOD,
+        {"training": {"save_strategy": "best"}},
+        "training.save_strategy: best needs training.metric_for_best_model",
+    ),
+    "nothing to evaluate on": (
+        GOOD,
+        {"training": {"eval_strategy": "steps", "eval_steps": 1}},
+        "training.eval_strategy: there are no rows to evaluate on; set data.validation",
+    ),
+    "a suite that never runs": (GOOD, {"evaluation": {"limit": 2}}, "evaluation: set `every`"),
+    "modules that are not there": (
+        GOOD,
+        {"lora": {"target_modules": "nope"}},
+        "lora.target_modules: Target modules nope not found",
+    ),
     "output": (GOOD, {"output": "/dev/null/out"}, "output /dev/null/out: cannot be written"),
     "no room for a reply": (
         GOOD,

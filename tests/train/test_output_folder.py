@@ -84,6 +84,14 @@ def test_a_file_in_the_place_of_a_folder_is_refused(
     (tmp_path / name).write_text("mine")
     with pytest.raises(UserError, match=f"{name} is a file, where training writes a folder"):
         find_start(tmp_path, job, resume=True)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=f"{name} is a file"):
+        find_start(tmp_path, job, resume=True)
+    (tmp_path / name).unlink()
+    (tmp_path / "job.json").mkdir()
+    with pytest.raises(UserError, match=r"job\.json is a folder, where training writes a file"):
+        find_start(tmp_path, job, resume=True)
 
 
 def test_starting_over_moves_half_written_weights_as_well(job: JobFile, tmp_path: Path) -> None:

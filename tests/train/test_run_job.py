@@ -105,7 +105,7 @@ def test_what_cannot_change_weights_is_the_same_job(
         {"training": same},
         # the same rows of a step in other micro-batches
         {"training": {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}},
-        {"evaluation": {"limit": 2}},
+        {"evaluation": {"limit": 2, "every": 1}},
     ):
         assert train(str(write_job(folder, base, **changes))).name == "final"
     moved = folder / "elsewhere.jsonl"

@@ -107,12 +107,16 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
 
 
 def _check_names(output: Path) -> None:
-    """Raise UserError if something that is no folder has the name of one that training writes."""
-    for path in (*output.glob("checkpoint-*"), *output.glob(FINAL)):
-        if not path.is_dir():
+    """Raise UserError if a file has the name of a folder that training writes, or the reverse."""
+    steps = (path for path in output.glob("checkpoint-*") if path.name[11:].isdigit())
+    folders = [path for path in (*steps, output / FINAL) if not path.is_dir()]
+    files = [path for path in (output / JOB_FILE, output / _LOCK) if path.is_dir()]
+    for path in (*folders, *files):
+        if os.path.lexists(path):
+            there, needed = ("folder", "file") if path in files else ("file", "folder")
             raise UserError(
-                f"output {output}: {path.name} is a file, where training writes a folder; move it "
-                "or set another `output`"
+                f"output {output}: {path.name} is a {there}, where training writes a {needed}; "
+                "move it or set another `output`"
             )
 
 

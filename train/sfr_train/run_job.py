@@ -1,13 +1,15 @@
 """Runs a training job: data, model, trainer, final checkpoint."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import datasets
 import transformers
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, on_terminal
 from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
@@ -63,6 +65,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     arguments.output_dir = str(output)
     if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
         return final
+    _check_evaluation(job, arguments, tables)
     model, tokenizer = load_base(job, source, arguments=arguments)
     if not by_policy and arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
@@ -71,7 +74,8 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
             log(line)
     check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
     build = _policy_trainer if by_policy else _sfr_trainer
-    trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
+    with _target_modules_reported(job):
+        trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
     trainer.record = record
     if job.evaluation is not None:
         values = job.evaluation.model_dump()
@@ -101,6 +105,29 @@ def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> St
         return start
 
     return from_first_rank(look, arguments=arguments)
+
+
+def _check_evaluation(job: TrainingJob, arguments: Any, tables: Tables) -> None:
+    """Raise UserError for an evaluation without rows, or a suite run that never comes."""
+    evaluates = arguments.eval_strategy != "no"
+    if evaluates and tables.validation is None:
+        raise UserError(
+            "training.eval_strategy: there are no rows to evaluate on; set data.validation or "
+            "data.validation_file"
+        )
+    if job.evaluation is not None and job.evaluation.every is None and not evaluates:
+        raise UserError("evaluation: set `every`, or training.eval_strategy, or it never runs")
+
+
+@contextmanager
+def _target_modules_reported(job: TrainingJob) -> Iterator[None]:
+    """Turn peft's error about lora.target_modules into a user's."""
+    try:
+        yield
+    except ValueError as error:
+        if job.lora is None or not str(error).startswith("Target modules"):
+            raise
+        raise UserError(f"lora.target_modules: {str(error).splitlines()[0]}") from None
 
 
 def _sfr_trainer(

@@ -2,13 +2,15 @@
 """How often a model that answers as its teacher does is called collapsed. Prints the rates of
 docs/suites/teacher.md.
 
-    python scripts/teacher_rates.py RUN [--draws 100] [--seed 0]
+    python scripts/teacher_rates.py RUN [--draws 100] [--questions 16] [--seed 0]
 
 RUN is a run of the suite `teacher` whose model is the teacher, under the full cards
 (--student-sees card). Its 2 k replies to a prompt, k of the teacher and k of the model, are draws
 from one distribution, so any half of them may be called the model's: each draw splits the replies
 to every prompt at random, calibrates validity on one half, and goes through the metrics and the
-verdict of a run. Replies and scores come from the run and the cache; no weights are loaded.
+verdict of a run. With --questions, the run's questions are asked again, each time with a split of
+its own, until there are so many. Replies and scores come from the run and the cache; no weights are
+loaded.
 """
 
 import argparse
@@ -65,6 +67,39 @@ def load(run: Path) -> tuple[Manifest, Job, TeacherReference]:
     return manifest, Job(context=context, families=families), teacher
 
 
+def repeated(job: Job, teacher: TeacherReference, questions: int) -> tuple[Job, TeacherReference]:
+    """Return a job with so many questions: those of the run, again and again."""
+    suite = job.context.suite
+    asked = list(dict.fromkeys(sample.query for sample in job.context.samples))
+    names = {f"{asked[n % len(asked)]}~{n}": asked[n % len(asked)] for n in range(questions)}
+    larger = replace(
+        suite,
+        queries={name: suite.queries[query] for name, query in names.items()},
+        rows={name: suite.rows[query] for name, query in names.items()},
+    )
+    samples = [
+        replace(sample, query=name)
+        for name, query in names.items()
+        for sample in job.context.samples
+        if sample.query == query
+    ]
+    replies = {
+        (name, persona): [replace(reply, query=name) for reply in own]
+        for name, query in names.items()
+        for (question, persona), own in teacher.replies.items()
+        if question == query
+    }
+    scores = {
+        (name, persona, digest): score
+        for name, query in names.items()
+        for (question, persona, digest), score in teacher.scores.items()
+        if question == query
+    }
+    more = replace(teacher, replies=replies, scores=scores)
+    context = replace(job.context, suite=larger, samples=samples, teacher=more)
+    return replace(job, context=context), more
+
+
 def split(job: Job, teacher: TeacherReference, rng: np.random.Generator) -> Job:
     """Deal the replies to each prompt out anew, half to the model and half to the teacher."""
     pool: dict[PromptKey, list[Sample]] = {key: list(own) for key, own in teacher.replies.items()}
@@ -106,9 +141,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--questions", type=int)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     manifest, job, teacher = load(options.run)
+    if options.questions is not None:
+        job, teacher = repeated(job, teacher, options.questions)
     rng = np.random.default_rng(options.seed)
     counts: Counter[str] = Counter()
     for _ in range(options.draws):

@@ -127,7 +127,7 @@ class TeacherSettings(Settings):
         "temperature of the teacher's distribution", default=1.0
     )
     teacher_replies: Count | None = setting(
-        "replies of the teacher to each prompt; default: as many as the run's"
+        "replies of the teacher to each prompt; never fewer than the run's, which is the default"
     )
 
 

@@ -29,7 +29,6 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/util": "assets files untrusted",
     "train/sfr_train": "settings",
     "train/sfr_train/data": "hub",
-    "train/sfr_train/demo": "checkpoints",
     "train/sfr_train/loop": "forks sft_config",
     "train/sfr_train/objectives": (
         "base ce cka dft focal future_cosine future_mse gem label_smoothing mtp neftune sfr tofu"

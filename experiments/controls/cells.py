@@ -21,7 +21,7 @@ from controls.worlds import TUNING, suite_source, triple, world_of
 from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.util.files import write_atomic
 
-EDITION = 1  # raised when a change of the code changes a value
+EDITION = 2  # raised when a change of the code changes a value
 _FIXED = (
     *(fixed.BATCH, fixed.VALIDATION, fixed.CHECKS, fixed.EARLY, fixed.TEMPERATURES, fixed.COPIES),
     *(fixed.SAMPLED_PERSONAS, fixed.ONE_TEMPERATURE, fixed.TRUE_REPLIES, fixed.MAX_TOKENS),

@@ -79,6 +79,7 @@ def train(
     keeper = Keeper(
         tokenizer,
         chats(setting, content, world=world, rows=VALIDATION, seed=1_000 + world),
+        world=world,
         every=setting.check_every,
         mean=method.mean_of_last_half,
     )
@@ -171,14 +172,17 @@ def _add_dropout(model: Any, rate: float) -> None:
 
 
 class Keeper(TrainerCallback):
-    """Keeps the weights at the stopping rules: the check with the lowest validation cross-entropy
-    (each check at its own best temperature, because some objectives flatten or sharpen on purpose),
-    a quarter of the budget, and the end. mean: a check looks at the mean of the weights over the
-    checks of its last half, instead of at the weights.
+    """Orders the epochs of a world alike in all arms, and keeps the weights at the stopping rules:
+    the check with the lowest validation cross-entropy (each check at its own best temperature,
+    because some objectives flatten or sharpen on purpose), a quarter of the budget, and the end.
+    mean: a check looks at the mean of the weights over the checks of its last half, instead of at
+    the weights.
     """
 
-    def __init__(self, tokenizer: Any, chats: list[Any], *, every: int, mean: bool) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: Any, chats: list[Any], *, world: int, every: int, mean: bool
+    ) -> None:
+        self._tokenizer, self._world = tokenizer, world
         self._chats = chats
         self._every, self._mean = every, mean
         self._checks: list[Weights] = []
@@ -186,6 +190,12 @@ class Keeper(TrainerCallback):
         self.losses: list[float] = []
         self.best: Weights = {}
         self.early: Weights = {}
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Seed the order of the epoch by what is left of the budget. The sampler takes the global
+        generator, from which dropout draws too; and the model's epochs come in the same order after
+        steps of a head alone."""
+        torch.manual_seed(1_000 * self._world + state.max_steps - state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Score the validation chats, and copy the weights."""

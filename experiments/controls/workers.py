@@ -4,7 +4,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,36 +33,44 @@ def work_off(
     for worker in team:
         worker.join()
     if any(worker.exitcode for worker in team):
-        raise SystemExit("a cell failed; its error is above, and every finished cell is kept")
+        raise SystemExit("some cells failed; their errors are above, and finished cells are kept")
 
 
 def _work(results: Path, work: Path, end: float | None, left: Any) -> None:
     import torch
 
     torch.set_num_threads(1)
+    failed: set[Cell] = set()
     while end is None or time.time() < end:
         with left.get_lock():
             if left.value <= 0:
-                return
+                break
             left.value -= 1
-        with _next(results) as cell:
+        with _next(results, without=failed) as cell:
             if cell is None:
-                return
+                break
             began = time.monotonic()
-            result = run(cell, results=results, work=work)
+            try:
+                result = run(cell, results=results, work=work)
+            except Exception:  # noqa: BLE001 (the cells of a night do not end with one of them)
+                say(f"{cell.name}: failed\n{traceback.format_exc()}")
+                failed.add(cell)
+                continue
             cpu = sum(result["cpu_seconds"].values())
             say(f"{cell.name}: {time.monotonic() - began:.0f} s, {cpu:.0f} s of CPU time")
+    if failed:
+        sys.exit(1)
 
 
 @contextmanager
-def _next(results: Path) -> Iterator[Cell | None]:
+def _next(results: Path, *, without: Collection[Cell] = ()) -> Iterator[Cell | None]:
     """The first open cell that nobody runs, claimed for the time of this context; None if there is
-    none."""
+    none. without: cells to leave out."""
     folder = results / ".claims"
     folder.mkdir(parents=True, exist_ok=True)
     for cell in remaining(results):
         claim = folder / cell.name
-        if _claimed(claim, cell, results):
+        if cell not in without and _claimed(claim, cell, results):
             try:
                 yield cell
             finally:

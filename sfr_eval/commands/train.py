@@ -2,6 +2,7 @@
 
 import click
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.progress import say
 
 
@@ -10,7 +11,7 @@ from sfr_eval.util.progress import say
 @click.option("--set", "assign", multiple=True, help="a.b=c of any setting; repeatable")
 @click.option("--encode-only", is_flag=True, help="only encode the targets of a loss on the future")
 @click.option("--dry-run", is_flag=True, help="print steps, memory, texts and hours; train nothing")
-@click.option("--gpus", type=click.IntRange(1), default=8, help="--dry-run: GPUs  [8]")
+@click.option("--gpus", type=int, default=8, help="--dry-run: GPUs  [8]")
 @click.option("--gpu-memory", type=float, default=80.0, help="--dry-run: GiB of a GPU  [80]")
 @click.option("--tokens-per-second", type=float, help="--dry-run: measured on one GPU")
 def train(
@@ -29,6 +30,8 @@ def train(
     from sfr_train.command import dry_run as plan
     from sfr_train.command import train as train_recipe
 
+    if dry_run and encode_only:
+        raise UserError("--dry-run and --encode-only: give one of them")
     if dry_run:
         for line in plan(
             recipe,

@@ -30,7 +30,8 @@ METRICS = by_id(
            range=(0, 1), outcomes=True,
            unit="sample"),
     Metric("oracle_valid", "higher",
-           "Well formed, on topic and an answer to the question, all three.",
+           "Well formed, on topic and an answer to the question, all three; beside a teacher: one "
+           "of the replies that it might give.",
            range=(0, 1), outcomes=True,
            unit="sample",
            label="Valid replies", headline=("quality", 2), span=1.0, trust="oracle",

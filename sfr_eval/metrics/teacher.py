@@ -73,8 +73,8 @@ def _of_prompt(
     """Return metric -> (value, why there is none)."""
     temperature, query, persona = cell
     own = [reply for reply in teacher.replies.get((query, persona), ()) if reply.has_text]
-    student = teacher.student
-    logs = student.scores.get(temperature, {})
+    unknown = teacher.student.why_unknown(temperature)
+    logs = teacher.student.scores.get(temperature, {})
 
     def surprise(reply: Sample) -> tuple[float, int]:
         score = teacher.score(reply)
@@ -94,15 +94,15 @@ def _of_prompt(
 
     forward: tuple[float | None, float | None] = (None, None)
     backward: tuple[float | None, float | None] = (None, None)
-    if not student.reason:
+    if not unknown:
         forward, backward = both(difference, own), both(reverse, replies)
     no_own = "no reply of the teacher with text"
     entropy, entropy_token = both(surprise, own)
     return {
-        "forward_kl": (forward[0], student.reason or no_own),
-        "forward_kl_token": (forward[1], student.reason or no_own),
-        "reverse_kl": (backward[0], student.reason or NO_TEXT),
-        "reverse_kl_token": (backward[1], student.reason or NO_TEXT),
+        "forward_kl": (forward[0], unknown or no_own),
+        "forward_kl_token": (forward[1], unknown or no_own),
+        "reverse_kl": (backward[0], unknown or NO_TEXT),
+        "reverse_kl_token": (backward[1], unknown or NO_TEXT),
         "teacher_surprise": (both(surprise, replies)[1], NO_TEXT),
         "teacher_entropy": (entropy, no_own),
         "teacher_entropy_token": (entropy_token, no_own),

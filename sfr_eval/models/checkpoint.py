@@ -186,6 +186,11 @@ def resolve_base(name: str) -> Checkpoint:
 
 def resolve_teacher(name: str) -> Checkpoint:
     """Return the checkpoint of --teacher."""
+    if name.startswith(("http://", "https://")):
+        raise UserError(
+            f"--teacher {name}: a server does not tell the probability of a given text; give a "
+            "checkpoint"
+        )
     try:
         checkpoint = resolve(name)
     except UserError as error:

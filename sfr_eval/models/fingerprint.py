@@ -111,8 +111,9 @@ def file_sha256(file: Path) -> str:
 
 @contextmanager
 def _cached_sha256() -> Iterator[Callable[[Path], str]]:
-    """Yield a function that hashes a file. Hashes are kept by (path, size, mtime), since hashing
-    runs at about 2 GB/s."""
+    """Yield a function that hashes a file. Hashes are kept, since hashing runs at about 2 GB/s, by
+    path, size, and times of the content and of the inode: `touch -r`, `cp -p` and `rsync -t` set
+    the first back, nothing sets the second."""
     cache = cache_folder() / "fingerprints.json"
     hashes: dict[str, str] = {}
     with suppress(OSError, ValueError):  # a lost cache costs time only
@@ -122,7 +123,8 @@ def _cached_sha256() -> Iterator[Callable[[Path], str]]:
 
     def sha256(file: Path) -> str:
         stat = file.stat()
-        key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        times = f"{stat.st_mtime_ns}|{stat.st_ctime_ns}|{stat.st_ino}"
+        key = f"{file.resolve()}|{stat.st_size}|{times}"
         if key not in hashes:
             with file.open("rb") as stream:
                 hashes[key] = hashlib.file_digest(stream, "sha256").hexdigest()

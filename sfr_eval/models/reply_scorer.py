@@ -10,7 +10,7 @@ log-probability of the text is at least what is returned.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError
@@ -57,11 +57,25 @@ class ReplyScorer:
         replies: Sequence[ReplyText],
         *,
         temperatures: Sequence[float] = (1.0,),
-        on_batch: Callable[[int], None] | None = None,
     ) -> list[tuple[ReplyScore, ...]]:
         """Return the scores of the replies to one prompt, at each temperature, over the whole
-        vocabulary. `on_batch` is told how many replies were read. Raises UserError for a
-        temperature of 0, where most replies are impossible, or beyond the window."""
+        vocabulary. Raises UserError for a temperature of 0, where most replies are impossible, or
+        beyond the window."""
+        scores: list[tuple[ReplyScore, ...]] = [()] * len(replies)
+        for batch in self.batches(prompt, replies, temperatures=temperatures):
+            for row, of_reply in batch.items():
+                scores[row] = of_reply
+        return scores
+
+    def batches(
+        self,
+        prompt: tuple[Message, ...],
+        replies: Sequence[ReplyText],
+        *,
+        temperatures: Sequence[float],
+    ) -> Iterator[dict[int, tuple[ReplyScore, ...]]]:
+        """Yield row -> scores for each batch as it is read, the shortest replies first. The rest
+        is as for `score`."""
         import torch
 
         if not all(temperature > 0 for temperature in temperatures):
@@ -74,30 +88,37 @@ class ReplyScorer:
                 f"--model {self._name}: a prompt with its reply has {longest:,} tokens, its window "
                 f"is {self._window:,}"
             )
-        scores: list[tuple[ReplyScore, ...]] = [()] * len(replies)
         with torch.inference_mode():
             start = self._model(
                 input_ids=torch.tensor([ids], device=self._device), use_cache=True, return_dict=True
             )
-            for rows in self._batches(tokens, vocabulary=start.logits.shape[-1]):
+        first = start.logits[0, -1]
+        for rows in self._batches(tokens, vocabulary=len(first)):
+            with torch.inference_mode():
                 rest = self._continued(start, [tokens[row] for row in rows])
-                for place, row in enumerate(rows):
-                    scores[row] = self._scores(
-                        start.logits[0, -1],
+                scores = {
+                    row: self._scores(
+                        first,
                         None if rest is None else rest[place],
                         tokens[row],
                         replies[row].ended,
                         temperatures,
                     )
-                if on_batch is not None:
-                    on_batch(len(rows))
-        return scores
+                    for place, row in enumerate(rows)
+                }
+            yield scores
 
     def _tokens(self, replies: Sequence[ReplyText]) -> list[list[int]]:
+        """Return the tokens of each text. The name of a special token in a text is text: tokens
+        that a model draws as special ones are not in the text of its reply."""
         if not any(reply.text for reply in replies):
             return [[] for _ in replies]
-        texts = [reply.text for reply in replies]
-        encoding = self._prompter.tokenizer(texts, add_special_tokens=False, verbose=False)
+        encoding = self._prompter.tokenizer(
+            [reply.text for reply in replies],
+            add_special_tokens=False,
+            split_special_tokens=True,
+            verbose=False,
+        )
         ids: list[list[int]] = encoding["input_ids"]
         return ids
 

@@ -19,8 +19,6 @@ from sfr_eval.types import Message
 from sfr_eval.util.progress import OnProgress
 
 FORMAT = 1
-PART = 32
-"""Replies between two writes: some seconds of a small model on one core."""
 
 Messages = tuple[Message, ...]
 
@@ -52,6 +50,7 @@ class ReplyScores:
             "model": checkpoint.fingerprint,
             "dtype": scoring_dtype(serving),
             "prompt": dict(prompt_identity(checkpoint, serving)),
+            "system_role": serving.system_role,
         }
         self._file = cache / "teacher" / "scores" / f"{_digest([FORMAT, self.signature])}.jsonl"
         self._report = on_progress or (lambda *_: None)
@@ -75,12 +74,12 @@ class ReplyScores:
         total, done = sum(map(len, missing.values())), 0
         what = f"probabilities {self._checkpoint.short_name}"
         for prompt, texts in missing.items():
-            for part in _parts(texts):
+            if not texts:
+                continue
+            self._report(what, done, total)
+            for count in self._compute(prompt, texts, temperatures=temperatures):
+                done += count
                 self._report(what, done, total)
-                self._compute(prompt, part, temperatures=temperatures)
-                done += len(part)
-        if total:
-            self._report(what, total, total)
         return {
             (prompt, reply.digest, t): rows[_hash(prompt), reply.digest, t]
             for prompt, texts in replies.items()
@@ -106,26 +105,24 @@ class ReplyScores:
 
     def _compute(
         self, prompt: Messages, texts: Sequence[ReplyText], *, temperatures: Sequence[float]
-    ) -> None:
+    ) -> Iterator[int]:
+        """Score the replies to one prompt, and keep each batch; yield its size."""
         if self._scorer is None:
             prompter = load_prompter(self._checkpoint, self._serving)
             self._scorer = ReplyScorer(self._checkpoint, prompter=prompter, serving=self._serving)
-        scores = self._scorer.score(prompt, texts, temperatures=temperatures)
-        rows = [
-            ScoreRow(prompt=_hash(prompt), reply=reply.digest, temperature=t, **asdict(score))
-            for reply, of_reply in zip(texts, scores, strict=True)
-            for t, score in zip(temperatures, of_reply, strict=True)
-        ]
-        with appending(self._file) as append:
-            for row in rows:
-                append(row)
-                self._keep(row)
-
-
-def _parts(texts: Sequence[ReplyText]) -> Iterator[Sequence[ReplyText]]:
-    ordered = sorted(texts, key=lambda reply: len(reply.text))  # little padding within a part
-    for start in range(0, len(ordered), PART):
-        yield ordered[start : start + PART]
+        for batch in self._scorer.batches(prompt, texts, temperatures=temperatures):
+            rows = [
+                ScoreRow(
+                    prompt=_hash(prompt), reply=texts[row].digest, temperature=t, **asdict(score)
+                )
+                for row, scores in batch.items()
+                for t, score in zip(temperatures, scores, strict=True)
+            ]
+            with appending(self._file) as append:
+                for row in rows:
+                    append(row)
+                    self._keep(row)
+            yield len(batch)
 
 
 def _hash(prompt: Messages) -> str:

@@ -123,7 +123,7 @@ def check_model(config: RunConfig) -> Model:
     check_encoder(config.score, suites)
     check_style_data(config.score, suites)
     check_references(config.score, suites)
-    check_teacher(config.teaching, suites)
+    check_teacher(config.teaching, suites, serving=config.serving)
     subject = resolve_subject(config, suites)
     check_subject(subject.checkpoint, families(config.score, suites))
     check_reward(config.score, families(config.score, suites))

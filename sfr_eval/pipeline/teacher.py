@@ -4,7 +4,6 @@ Both are kept in the cache, by the teacher's fingerprint and all that it is aske
 replies as a run of their own, the scores row by row (`models/reply_scores.py`).
 """
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sfr_eval.models.checkpoint import resolve, resolve_teacher
 from sfr_eval.models.reply_scores import Messages, ReplyScores
 from sfr_eval.pipeline.draw import draw
 from sfr_eval.pipeline.job import samples_per_prompt
+from sfr_eval.pipeline.measurable import teacher_serving
 from sfr_eval.pipeline.preflight import check_model, check_plan, plan_run
 from sfr_eval.settings import EngineSettings, SamplingFilters
 from sfr_eval.store.manifest import Manifest
@@ -31,7 +31,7 @@ from sfr_eval.suites.teacher.reference import (
 from sfr_eval.suites.teacher.reply import ReplyText
 from sfr_eval.thinking import thoughts
 from sfr_eval.types import PromptKey, Sample
-from sfr_eval.util.progress import OnProgress
+from sfr_eval.util.progress import OnProgress, log
 
 SEED = 2_718_281_828_459_045
 """Of no ordinary run, so that the teacher's replies and a run of the teacher are independent."""
@@ -85,12 +85,12 @@ def teacher_reference(
         on_progress=on_progress,
     )
     checkpoint = resolve_teacher(teaching.teacher)
-    replies = _replies(run)
+    serving = teacher_serving(run.serving, checkpoint)
+    replies = _replies(run, serving=serving)
     texts = [reply for own in replies.values() for reply in own if reply.has_text]
     everybody = [*texts, *(sample for sample in samples if sample.has_text)]
     asked = tuple(suite.personas)
     personas = tuple(id for id, card in suite.cards.items() if not card.held_out or id in asked)
-    serving = _of_teacher(run.serving)
     with closing(
         ReplyScores(checkpoint, serving=serving, cache=cache, on_progress=on_progress)
     ) as scorer:
@@ -114,24 +114,7 @@ def teacher_reference(
     )
 
 
-def _of_teacher(serving: EngineSettings) -> EngineSettings:
-    """Return how the teacher is served: here, with its own template, by the student's engine if
-    that loads weights."""
-    engine = serving.engine
-    if engine not in ("vllm", "transformers"):
-        engine = "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
-    return EngineSettings(
-        engine=engine,
-        dtype=serving.dtype,
-        gpu_memory_utilization=serving.gpu_memory_utilization,
-        system_role=serving.system_role,
-        chat_template_kwargs=serving.chat_template_kwargs,
-        template_date=serving.template_date,
-        tensor_parallel=serving.tensor_parallel,
-    )
-
-
-def _replies(run: _Run) -> Mapping[PromptKey, Sequence[Sample]]:
+def _replies(run: _Run, *, serving: EngineSettings) -> Mapping[PromptKey, Sequence[Sample]]:
     """Return the teacher's replies to each prompt of the run, drawn if they are not there yet.
     Raises RunError if some could not be drawn, and UserError for a teacher that thinks first."""
     stored, part = run.manifest.config, run.manifest.part(run.suite.id)
@@ -141,19 +124,20 @@ def _replies(run: _Run) -> Mapping[PromptKey, Sequence[Sample]]:
         suite=(str(run.suite.folder),),
         personas=tuple(persona.id for persona in part.personas),
         limit=stored.limit,
-        samples=run.teaching.teacher_replies or samples_per_prompt(run.samples),
+        samples=max(run.teaching.teacher_replies or 0, samples_per_prompt(run.samples)),
         temperatures=(run.teaching.teacher_temperature,),
         max_tokens=sampling.get("max_tokens"),
         seed=SEED,
         track=("none",),
         filters=SamplingFilters.model_validate(OFF),
-        serving=_of_teacher(run.serving),
+        serving=serving,
         teaching=TeacherSettings(teacher=run.teaching.teacher, student_sees="card"),
     )
     model = check_model(config)
     name = f"{model.subject.checkpoint.short_name}-{plan_run(model, config).digest}"
     output = run.cache / "teacher" / "replies" / name
     ready = check_plan(model, config.model_copy(update={"output": output}))
+    log(f"teacher {model.subject.checkpoint.short_name}: its replies under the full cards")
     with ready.folder:
         drawn = draw(ready)
     if drawn.interrupted:
@@ -188,7 +172,9 @@ def _under_cards(
     for reply in replies:
         texts.setdefault(reply.query, []).append(ReplyText.of(reply))
     prompts = {(query, id): suite.under_card(query, id) for query, id in product(texts, personas)}
-    work = {prompt: texts[query] for (query, _), prompt in prompts.items()}
+    work: dict[Messages, list[ReplyText]] = {}  # two ids may ask the same
+    for (query, _), prompt in prompts.items():
+        work.setdefault(prompt, []).extend(texts[query])
     scores = scorer.score(work, temperatures=(temperature,))
     return {
         (query, persona, reply.digest): scores[prompt, reply.digest, temperature]
@@ -213,7 +199,8 @@ def _student_scores(run: _Run, teachers: Sequence[Sample], *, thinks: bool) -> S
     with closing(
         ReplyScores(checkpoint, serving=run.serving, cache=run.cache, on_progress=run.on_progress)
     ) as scorer:
-        scores = scorer.score(work, temperatures=run.temperatures)
+        temperatures = tuple(t for t in run.temperatures if t > 0)
+        scores = scorer.score(work, temperatures=temperatures)
     return StudentScores(
         scores={
             temperature: {
@@ -221,7 +208,7 @@ def _student_scores(run: _Run, teachers: Sequence[Sample], *, thinks: bool) -> S
                 for key in run.prompts
                 for reply in work.get(messages[key], ())
             }
-            for temperature in run.temperatures
+            for temperature in temperatures
         }
     )
 
@@ -236,6 +223,4 @@ def _why_no_student(run: _Run, *, thinks: bool) -> str:
         return "stop texts end replies elsewhere than the model does"
     if on := [name for name, off in OFF.items() if sampling.get(name, off) != off]:
         return f"the decoder ({', '.join(on)}) makes replies of the teacher impossible or reweighs"
-    if 0.0 in run.temperatures:
-        return "greedy decoding has no log-probabilities"
     return ""

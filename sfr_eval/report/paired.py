@@ -7,6 +7,8 @@ is called collapsed in 5 of 100 runs: style and variety are tested at 2.5 % each
 
 from typing import Literal
 
+from sfr_eval.report.numbers import Interval
+from sfr_eval.store.results import SuiteResults
 from sfr_eval.types import Estimate
 
 Call = Literal["kept", "lost", "undecided"]
@@ -37,6 +39,18 @@ RULES_PAIRED = (
     "The verdict is collapse if style or variety is lost, and no collapse only if both are kept. "
     "It is partial while at least half of the reference's distance from nothing is left.",
 )
+
+
+def divergence(suite: SuiteResults, t: float) -> str:
+    """Say how far a model is from its teacher in nats; "" where that is not known."""
+    forward, reverse = suite.at("forward_kl", t), suite.at("reverse_kl", t)
+    if forward is None or reverse is None:
+        return ""
+    there, back = (Interval.of(one).rounded(without="") for one in (forward, reverse))
+    return (
+        f"It is {there} nats a reply from the teacher (forward KL: what it leaves out) and {back} "
+        "in reverse (what it makes up); 0 is a model that answers as the teacher does."
+    )
 
 
 def assess_paired(

@@ -170,14 +170,17 @@ def _how(suite: SuiteResults, t: float, role: ScoreRole) -> str:
 
 
 def _reference(suite: SuiteResults, metric: str) -> Estimate | None:
-    """Return what the suite's synthetic benchmark reaches."""
+    """Return what the suite's synthetic benchmark, or its teacher, reaches."""
     return None if suite.reference_of else suite.truth_of(metric)
 
 
 def differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]:
     """Yield an estimate's differences to the reference distribution, references, base model."""
     reference = _reference(suite, estimate.metric)
-    if reference is not None:
+    paired = suite.paired.get((estimate.metric, estimate.temperature))
+    if paired is not None:  # by which the verdict goes, too
+        yield _by_question(paired)
+    elif reference is not None:
         assert estimate.value is not None
         assert reference.value is not None
         delta, apart = Interval(estimate.value - reference.value), _apart(estimate, reference)
@@ -199,6 +202,24 @@ def differences(suite: SuiteResults, estimate: Estimate) -> Iterator[Difference]
                     words=row.words,
                     tone=_tone(row.metric, row.delta or 0.0) if is_called(row) else "none",
                 )
+
+
+def _by_question(row: Estimate) -> Difference:
+    """Return a difference to the teacher, paired by question."""
+    delta = Interval(row.value, row.low, row.high)
+    words = ""
+    tone: Tone = "none"
+    if row.low is not None and row.high is not None:
+        apart = not row.low <= 0 <= row.high
+        words = "interval leaves out 0" if apart else "interval includes 0"
+        tone = _tone(row.metric, row.value or 0.0) if apart else "none"
+    return Difference(
+        name=REFERENCE,
+        interval=delta,
+        text=aligned([delta], signed=True)[0].text,
+        words=words,
+        tone=tone,
+    )
 
 
 def _apart(a: Estimate, b: Estimate) -> bool | None:

@@ -15,7 +15,7 @@ from sfr_eval.report.alone import described, how_to_compare
 from sfr_eval.report.among_references import among_references
 from sfr_eval.report.course import course
 from sfr_eval.report.numbers import Interval
-from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired
+from sfr_eval.report.paired import MARGIN, RULES_PAIRED, Call, assess_paired, divergence
 from sfr_eval.report.repetitions import Repetition
 from sfr_eval.store.against import Against
 from sfr_eval.store.results import SuiteResults
@@ -221,32 +221,28 @@ def variety_measure(suite: SuiteResults, t: float) -> str:
 def call(suite: SuiteResults, metric: str, t: float) -> Call:
     """Return whether style or variety, by `metric`, is kept at temperature `t`; see RULES, and with
     a teacher RULES_PAIRED."""
-    if suite.paired:
-        return _paired_call(suite, metric, t)
     here = _assess_at(suite, metric, t)
     if here == "lost":
         # A temperature below 1 makes any model less varied than a reference drawn at 1.
         nearest_to_1 = _assess_at(suite, metric, suite.middle_temperature)
         return "lost" if nearest_to_1 == "lost" else "undecided"
-    if metric != STYLE and here == "kept" and _assess_at(suite, QUALITY, t) != "kept":
+    if metric != STYLE and here == "kept" and not _keeps_validity(suite, t):
         return "undecided"
     return here
 
 
-def _paired_call(suite: SuiteResults, metric: str, t: float) -> Call:
-    def at(one: str, temperature: float, *, margin: float = 0.0) -> Call:
-        difference, reference = suite.paired.get((one, temperature)), suite.truth_of(one)
-        return assess_paired(difference, reference, floor=_floor(suite, one), margin=margin)
-
-    here = at(metric, t)
-    if here == "lost" and at(metric, suite.middle_temperature) != "lost":
-        return "undecided"
-    worse = metric != STYLE and at(QUALITY, t, margin=MARGIN) == "lost"
-    return "undecided" if here == "kept" and worse else here
-
-
 def _assess_at(suite: SuiteResults, metric: str, t: float) -> Call:
-    return assess(suite.at(metric, t), suite.truth_of(metric), floor=_floor(suite, metric))
+    reference, floor = suite.truth_of(metric), _floor(suite, metric)
+    if suite.paired:
+        return assess_paired(suite.paired.get((metric, t)), reference, floor=floor)
+    return assess(suite.at(metric, t), reference, floor=floor)
+
+
+def _keeps_validity(suite: SuiteResults, t: float) -> bool:
+    if not suite.paired:
+        return _assess_at(suite, QUALITY, t) == "kept"
+    difference, reference = suite.paired.get((QUALITY, t)), suite.truth_of(QUALITY)
+    return assess_paired(difference, reference, floor=0.0, margin=MARGIN) != "lost"
 
 
 def _floor(suite: SuiteResults, metric: str) -> float:
@@ -292,6 +288,8 @@ def _comparison(suite: SuiteResults, t: float) -> Iterator[str]:
             f"{replies} to one prompt lie {model} apart in meaning "
             f"(reference {reference}): variety {_call_words(suite, measure, t)}."
         )
+    if how_far := divergence(suite, t):
+        yield how_far
 
 
 def _call_words(suite: SuiteResults, metric: str, t: float) -> str:

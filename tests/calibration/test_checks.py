@@ -150,7 +150,7 @@ def test_metrics_without_a_claim_are_plain_facts() -> None:
     # The dials do not act on these.
     elsewhere = {
         *("across", "code", "facts", "geometry", "tokens", "judge", "relevance", "reward"),
-        *("novelty", "hivemind", "answers", "math", "references"),
+        *("novelty", "hivemind", "answers", "math", "references", "teacher"),
     }
     facts = {
         metric

@@ -33,7 +33,7 @@ def test_labels_and_base_are_everywhere(folder: Path, tmp_path: Path) -> None:
     names = ["--label", "one", "--label", "two", "--label", "three"]
     code, output = run(*runs, *names, "--base", "two", "-o", str(tmp_path / "out"))
     assert code == 0
-    lines = output.splitlines()
+    lines = [line for line in output.splitlines() if " so far" not in line]  # a busy machine waits
     assert lines[0].endswith("differences to two")
     assert lines[1].split() == ["two", "one", "three"]
     assert lines[-1] == f"comparison: {tmp_path / 'out' / 'compare.html'}"

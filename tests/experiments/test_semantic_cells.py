@@ -1,17 +1,21 @@
 """experiments/semantic.py: its worlds, the order of its cells, and one cell end to end."""
 
 import json
+import socket
 import sys
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "experiments"))
 
 import semantic
-from controls import measures, plan, training
+from controls import measures, plan, training, workers
 from controls import setting as fixed
 from controls.arms import ARMS, FIRST, GENERIC
 from controls.cells import Cell, read, run
@@ -132,7 +136,7 @@ def test_a_cell_is_claimed_by_one_process(tmp_path: Path) -> None:
         claim.write_text("another-machine 1", encoding="utf-8")  # alive for an hour
         with _next(tmp_path) as third:
             assert third not in (first, second)
-        dead = f"{__import__('socket').gethostname()} 4194303"
+        dead = f"{socket.gethostname()} 4194303"
         claim.write_text(dead, encoding="utf-8")
         with _next(tmp_path) as again:
             assert again == first
@@ -191,6 +195,50 @@ def written_as(cell: Cell, results: Path, work: Path) -> float:
     """The first validation loss of a cell, run now."""
     first: float = run(cell, results=results, work=work)["validation"][0]
     return first
+
+
+def test_epochs_have_the_order_of_the_world_in_every_arm() -> None:
+    """Also after dropout has drawn from the global generator, and after steps of a head alone."""
+
+    def order(world: int, state: SimpleNamespace) -> list[int]:
+        keeper = training.Keeper(None, [], world=world, every=1, mean=False)
+        torch.rand(state.max_steps)
+        keeper.on_epoch_begin(None, state, None)
+        indices: list[int] = torch.randperm(64).tolist()
+        return indices
+
+    with torch.random.fork_rng():
+        plain = order(3, SimpleNamespace(max_steps=192, global_step=16))
+        assert order(3, SimpleNamespace(max_steps=240, global_step=64)) == plain
+        assert order(3, SimpleNamespace(max_steps=192, global_step=32)) != plain
+        assert order(4, SimpleNamespace(max_steps=192, global_step=16)) != plain
+    for name in MAIN:  # head steps are whole epochs, so that the model's epochs begin where they do
+        setting = SETTINGS[name]
+        head = ARMS["sfr_head_first"].method(0.3, steps=setting.steps).schedule["head_steps"]
+        assert head % (setting.chats // fixed.BATCH) == 0
+
+
+def test_a_night_goes_on_after_a_cell_that_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cells = remaining(tmp_path)[:3]
+    ran = []
+
+    def fake(cell: Cell, *, results: Path, work: Path) -> dict[str, Any]:
+        ran.append(cell)
+        if cell == cells[0]:
+            raise RuntimeError("no memory")
+        write(cell, results, 0.3)
+        return {"cpu_seconds": {}}
+
+    monkeypatch.setattr(workers, "run", fake)
+    monkeypatch.setattr(
+        workers, "remaining", lambda _: [c for c in cells if not c.is_done(tmp_path)]
+    )
+    with pytest.raises(SystemExit):
+        workers._work(tmp_path, tmp_path, None, get_context("spawn").Value("q", 9))
+    assert ran == cells
+    assert not list((tmp_path / ".claims").iterdir())
 
 
 def test_prompts_are_shared_out_over_the_personas() -> None:

@@ -70,11 +70,20 @@ def test_temperature_0_has_no_scores(scorer: ReplyScorer) -> None:
 def test_batches_change_no_score(scorer: ReplyScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     together = scorer.score(PROMPT, REPLIES)
     monkeypatch.setitem(LOGITS, "cpu", 1)
-    read: list[int] = []
-    apart = scorer.score(PROMPT, REPLIES, on_batch=read.append)
-    assert read == [1] * len(REPLIES)
-    for (a,), (b,) in zip(together, apart, strict=True):
-        assert a.log_prob == pytest.approx(b.log_prob, abs=1e-4)
+    apart = list(scorer.batches(PROMPT, REPLIES, temperatures=(1.0,)))
+    assert [list(batch) for batch in apart] == [[2], [0], [3], [1]]  # by length
+    for batch in apart:
+        for row, (score,) in batch.items():
+            assert score.log_prob == pytest.approx(together[row][0].log_prob, abs=1e-4)
+
+
+def test_the_name_of_a_special_token_is_text(scorer: ReplyScorer) -> None:
+    """As a special token it would be one token, and end the turn."""
+    ((name,), (twice,)) = scorer.score(
+        PROMPT, [ReplyText("<|im_end|>", False), ReplyText("<|im_end|><|im_end|>", False)]
+    )
+    assert name.tokens > 5
+    assert twice.log_prob < name.log_prob < -20
 
 
 def test_probabilities_of_first_tokens_sum_to_1(scorer: ReplyScorer, tiny_checkpoint: Path) -> None:

@@ -45,3 +45,12 @@ def test_another_precision_has_rows_of_its_own(tiny_checkpoint: Path, tmp_path: 
     coarse = ReplyScores(resolve(str(tiny_checkpoint)), serving=serving, cache=tmp_path)
     coarse.score({PROMPT: REPLIES}, temperatures=(1.0,))
     assert len(list((tmp_path / "teacher" / "scores").iterdir())) == 2
+
+
+def test_a_card_in_the_users_turn_has_rows_of_its_own(
+    tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    apart = scores(tiny_checkpoint, tmp_path).score({PROMPT: REPLIES[:1]}, temperatures=(1.0,))
+    serving = EngineSettings(system_role="merge")
+    merged = ReplyScores(resolve(str(tiny_checkpoint)), serving=serving, cache=tmp_path)
+    assert merged.score({PROMPT: REPLIES[:1]}, temperatures=(1.0,)) != apart

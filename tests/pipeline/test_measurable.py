@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics
-from sfr_eval.settings import ScoreSettings
+from sfr_eval.models.checkpoint import resolve
+from sfr_eval.pipeline.measurable import check_encoder, check_suite_metrics, teacher_serving
+from sfr_eval.settings import EngineSettings, ScoreSettings
 from sfr_eval.suites.suite import Suite, load_suite
 
 
@@ -54,3 +55,16 @@ def test_an_encoder_that_is_not_there_is_named_if_it_is_needed(
     monkeypatch.setattr(importlib.util, "find_spec", without)
     with pytest.raises(UserError, match="needs sentence_transformers: pip install"):
         check_encoder(ScoreSettings(), [meanings])
+
+
+def test_a_teacher_does_not_think_unless_it_is_told_to(checkpoint: Path) -> None:
+    plain = teacher_serving(EngineSettings(), resolve(str(checkpoint)))
+    assert plain.chat_template_kwargs is None
+    template = checkpoint / "chat_template.jinja"
+    template.write_text(template.read_text() + "{% if enable_thinking %}<think>{% endif %}")
+    silent = teacher_serving(EngineSettings(), resolve(str(checkpoint)))
+    assert silent.chat_template_kwargs == {"enable_thinking": False}
+    told = EngineSettings(chat_template_kwargs={"enable_thinking": True})
+    assert teacher_serving(told, resolve(str(checkpoint))).chat_template_kwargs == {
+        "enable_thinking": True
+    }

@@ -1,5 +1,6 @@
 """Whole runs of the suite `teacher` with a random model of two layers."""
 
+import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from sfr_eval.report.verdict import finding
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
+from tests.support.fake_server import completion, serving
 
 Command = Callable[..., int]
 
@@ -53,9 +55,13 @@ def test_a_run_is_compared_with_its_teacher_and_resumes(
 def test_a_student_near_greedy_loses_variety(
     command: Command, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    cold = ("--student-sees", "card", "--temperatures", "0.1")
+    cold = ("--student-sees", "card", "--temperatures", "0.1", "--teacher-replies", "2")
     assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *cold)) == 0
-    assert "oss of variety" in finding(suite_of(tmp_path / "run")).headline
+    suite = suite_of(tmp_path / "run")
+    assert "oss of variety" in finding(suite).headline
+    reference = suite.truth_of("distinct_valid")
+    assert reference is not None
+    assert reference.k == 3  # as many replies as the model's, though fewer were asked for
 
 
 def test_the_same_model_under_the_card_has_no_divergence(
@@ -86,6 +92,7 @@ def test_a_filter_leaves_the_divergences_undefined(
         ((), "--suite teacher: needs --teacher MODEL"),
         (("--teacher", "world"), "--teacher world: has no weights"),
         (("--teacher", "./nowhere"), "--teacher ./nowhere: no such folder"),
+        (("--teacher", "http://localhost:8000/v1"), "a server does not tell the probability"),
     ],
 )
 def test_what_is_wrong_is_said_first(
@@ -100,6 +107,48 @@ def test_what_is_wrong_is_said_first(
     assert command(*base, "--output", str(tmp_path / "run"), *more) == 2
     assert message in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_base_model_is_no_teacher(
+    command: Command,
+    tiny_checkpoint: Path,
+    checkpoint: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (checkpoint / "chat_template.jinja").unlink()
+    assert command(*arguments(tiny_checkpoint, checkpoint, tmp_path / "run")) == 2
+    message = f"--teacher {checkpoint}: its tokenizer has no chat template"
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()  # nothing was drawn by then
+
+
+def test_a_server_is_judged_by_the_teacher_alone(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    without_vllm = lambda name, *more: None if name == "vllm" else find(name, *more)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", without_vllm)
+    run = arguments("fake", tiny_checkpoint, tmp_path / "run", "--metrics", "teacher,quality,style")
+    with serving(lambda *_: completion("Arr, matey!")) as server:
+        served = ("--engine", "openai", "--base-url", server.url)
+        assert command(*run, *served) == 0
+    suite = suite_of(tmp_path / "run")
+    assert "weights are not here" in suite.estimates["reverse_kl", 1.0, ""].reason
+    for metric in ("teacher_surprise", "oracle_valid", "style_strength", "distinct_valid"):
+        assert suite.at(metric, 1.0) is not None, metric
+
+
+def test_greedy_replies_beside_others_have_no_divergence(
+    command: Command, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    both = ("--samples", "1", "--temperatures", "0,1", "--metrics", "teacher")
+    assert command(*arguments(tiny_checkpoint, tiny_checkpoint, tmp_path / "run", *both)) == 0
+    suite = suite_of(tmp_path / "run")
+    assert suite.at("forward_kl", 1.0) is not None
+    row = suite.estimates["forward_kl", 0.0, ""]
+    assert (row.value, row.reason) == (None, "greedy decoding has no log-probabilities")
+    assert suite.at("teacher_surprise", 0.0) is not None
 
 
 def test_a_teacher_belongs_to_a_teacher_suite(

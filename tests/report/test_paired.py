@@ -7,7 +7,7 @@ from sfr_eval.report.verdict import finding
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.stats.paired_difference import paired_differences
 from sfr_eval.store.manifest import Manifest, PlannedSuite
-from sfr_eval.store.results import Notes, Results, read_suites
+from sfr_eval.store.results import Notes, Results, SuiteResults, read_suites
 from sfr_eval.types import Estimate, MetricResult, Value
 from tests.support.report_data import estimate
 
@@ -74,6 +74,10 @@ def drawn(
 
 
 def headline(run: Draw, reference: Draw) -> str:
+    return finding(beside(run, reference)).headline
+
+
+def beside(run: Draw, reference: Draw) -> SuiteResults:
     results = Results(
         estimates=tuple(row for one in run for row in all_estimates(one, K, ())),
         reference={"teacher": tuple(row for one in reference for row in all_estimates(one, K, ()))},
@@ -81,15 +85,25 @@ def headline(run: Draw, reference: Draw) -> str:
         paired={"teacher": tuple(paired_differences(run, reference))},
     )
     (suite,) = read_suites(Manifest(plan=(PlannedSuite(suite="teacher"),)), results)
-    return finding(suite).headline
+    return suite
 
 
 def test_no_collapse_in_95_of_100_draws_of_the_teacher() -> None:
     rng = np.random.default_rng(0)
-    found = [headline(drawn(rng), drawn(rng)) for _ in range(300)]
-    kept = sum(one.startswith("No collapse") for one in found) / len(found)
+    headlines = [headline(drawn(rng), drawn(rng)) for _ in range(300)]
+    kept = sum(one.startswith("No collapse") for one in headlines) / len(headlines)
     assert 0.92 <= kept <= 0.98, kept
-    assert all(one.startswith(("No collapse", "Partial")) for one in found)
+    assert all(one.startswith(("No collapse", "Partial")) for one in headlines)
+
+
+def test_the_sentences_say_what_the_paired_test_says() -> None:
+    """Each side's own interval is narrow, but how they differ is unknown."""
+    rng = np.random.default_rng(0)
+    suite = beside(drawn(rng), drawn(rng))
+    wide = {key: difference(-0.5, 0.5) for key in suite.paired}
+    told = finding(replace(suite, paired=wide))
+    assert told.headline.startswith("Undecided")
+    assert sum("cannot be called from these intervals" in one for one in told.sentences) == 2
 
 
 def test_a_loss_of_style_or_of_variety_is_a_collapse() -> None:

@@ -48,6 +48,14 @@ def train(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+PROGRESS = ("checking rows", "writing rows", "tokenize", "reading targets", "planning targets")
+"""Lines that a slow machine prints before the message."""
+
+
+def files_of(folder: Path, pattern: str) -> list[Path]:
+    return [file for file in folder.glob(pattern) if file.is_file()]
+
+
 CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "no assistant turn": ([{"messages": [ASK]}], {}, "chats.jsonl:1: has no assistant turn"),
     "empty replies": (
@@ -100,6 +108,34 @@ CASES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         {"training": {"report_to": "wandbb"}},
         "training.report_to: wandbb: unknown; did you mean `wandb`?",
     ),
+    "logger that is no text": (GOOD, {"training": {"report_to": {}}}, "training.report_to: {}"),
+    "no step": (GOOD, {"training": {"max_steps": 0}}, "training.max_steps: 0 trains nothing"),
+    "no file of accelerate": (
+        GOOD,
+        {"training": {"accelerator_config": "/nope.json"}},
+        "training: [Errno 2] No such file or directory: '/nope.json'",
+    ),
+    "template that is no text": (
+        GOOD,
+        {"training": {"chat_template_path": 3}},
+        "training.chat_template_path: 3; give a file, folder or Hub id",
+    ),
+    "best of nothing": (
+        GOOD,
+        {"training": {"save_strategy": "best"}},
+        "training.save_strategy: best needs training.metric_for_best_model",
+    ),
+    "nothing to evaluate on": (
+        GOOD,
+        {"training": {"eval_strategy": "steps", "eval_steps": 1}},
+        "training.eval_strategy: there are no rows to evaluate on; set data.validation",
+    ),
+    "a suite that never runs": (GOOD, {"evaluation": {"limit": 2}}, "evaluation: set `every`"),
+    "modules that are not there": (
+        GOOD,
+        {"lora": {"target_modules": "nope"}},
+        "lora.target_modules: Target modules nope not found",
+    ),
     "output": (GOOD, {"output": "/dev/null/out"}, "output /dev/null/out: cannot be written"),
     "no room for a reply": (
         GOOD,
@@ -134,9 +170,9 @@ def test_a_mistake_is_one_line_and_exit_code_two(
     messages = capfd.readouterr().err.splitlines()
     assert message in messages[-1]
     assert messages[-1].startswith("sfr-eval: ")
-    assert all(line.startswith("encoding targets") for line in messages[:-1])
-    assert not [file for file in (tmp_path / "job").glob("out/**/*") if file.is_file()]
-    assert not list(cache.glob("targets/*/*"))
+    assert all(line.startswith(PROGRESS) for line in messages[:-1])
+    assert not files_of(tmp_path / "job", "out/**/*")
+    assert not files_of(cache, "targets/**/*")
 
 
 def test_a_chat_that_the_template_refuses_is_named(
@@ -236,5 +272,9 @@ def test_a_full_disk_is_one_line_and_exit_code_three(
     code, messages = answer.get()
     assert code == 3
     assert [message in line for line in messages] == [True]
-    assert not list((tmp_path / "cache").glob("targets/*/*"))
+    # Whole pieces are kept for the next try, parts of files are not.
+    assert not files_of(tmp_path / "cache", "targets/workers/**/*")
+    assert not files_of(tmp_path / "cache", "targets/claims/*")
+    assert not files_of(tmp_path / "cache", "targets/*/meta.json")
     assert not list(tmp_path.glob("job/out/final*"))
+    assert train(monkeypatch, str(file)) == 0  # with room, the same command goes on

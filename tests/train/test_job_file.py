@@ -86,3 +86,15 @@ def test_another_file_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(text)
     with pytest.raises(UserError, match=r"job\.json: not .*set another `output`"):
         read_job_file(tmp_path)
+
+
+def test_jobs_of_two_trainers_name_the_objective_first() -> None:
+    """Their `training` has other fields, of which there are too many to list."""
+    gradient = training(temperature=1.0, beta=0.0, max_steps=5)
+    gradient["training"].pop("logging_steps")
+    other = record(objective={"name": "dqo", "alpha": 1}, **gradient)
+    base = record(**training(packing=True, max_steps=3))
+    assert differences(base, other) == [
+        "objective.name: sfr there, dqo here",
+        "training.max_steps: 3 there, 5 here",
+    ]

@@ -105,7 +105,7 @@ def test_what_cannot_change_weights_is_the_same_job(
         {"training": same},
         # the same rows of a step in other micro-batches
         {"training": {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}},
-        {"evaluation": {"limit": 2}},
+        {"evaluation": {"limit": 2, "every": 1}},
     ):
         assert train(str(write_job(folder, base, **changes))).name == "final"
     moved = folder / "elsewhere.jsonl"
@@ -126,7 +126,7 @@ def _other_weights(folder: Path, base: Path) -> None:
     tensors[first] = tensors[first] + 0.5
     stat = (base / "model.safetensors").stat()
     save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
-    os.utime(base / "model.safetensors", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    os.utime(base / "model.safetensors", ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as `cp -p`
 
 
 def _other_template(folder: Path, base: Path) -> None:
@@ -269,6 +269,52 @@ def test_other_files_of_a_finished_job_need_no_step(copied: tuple[Path, Path]) -
     new = load_file(final / "model.safetensors")
     assert all(torch.equal(new[name], old[name].bfloat16()) for name in old)
     assert json.loads((final / "config.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_what_a_killed_job_left_gets_into_no_weights(copied: tuple[Path, Path]) -> None:
+    """Neither what it had of `final`, nor a checkpoint that it had begun."""
+    folder, base = copied
+    out = folder / "out"
+    names = {file.name for file in (out / "final").iterdir()}
+    for name in ("final", "checkpoint-1", "checkpoint-2", "checkpoint-3"):
+        shutil.rmtree(out / name)
+    for name in ("final.part", "checkpoint-2"):
+        (out / name).mkdir()
+        (out / name / "adapter_config.json").write_text("{}")
+    final = train(str(write_job(folder, base)))
+    assert {file.name for file in final.iterdir()} == names
+    assert not (out / "checkpoint-2" / "adapter_config.json").exists()
+
+
+def test_a_finished_job_is_only_read(
+    copied: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder may belong to somebody else."""
+    folder, base = copied
+    no_model(monkeypatch)
+    monkeypatch.setattr("sfr_train.output_folder.os.access", lambda *_: False)
+    assert train(str(write_job(folder, base))) == folder / "out" / "final"
+    with pytest.raises(UserError, match=r"out: cannot be written \(Permission denied\)"):
+        train(str(write_job(folder, base, resume=False)))
+
+
+def test_evaluations_move_no_random_number(checkpoint: Path, tmp_path: Path) -> None:
+    """They are not in the digest: noise of the training must be the same with and without them."""
+    weights = []
+    for name, training in (("a", {}), ("b", {"eval_strategy": "steps", "eval_steps": 1})):
+        file = write_job(
+            tmp_path,
+            checkpoint,
+            objective="neftune",
+            output=str(tmp_path / name),
+            data={"validation": 4},
+            training={**training, "save_strategy": "no", "per_device_eval_batch_size": 1},
+        )
+        final = train(str(file))
+        weights.append((final / "model.safetensors").read_bytes())
+    digests = {json.loads((tmp_path / name / "job.json").read_text())["digest"] for name in "ab"}
+    assert len(digests) == 1
+    assert weights[0] == weights[1]
 
 
 def test_a_second_start_in_the_folder_is_one_line(copied: tuple[Path, Path]) -> None:

@@ -107,7 +107,7 @@ def test_the_lm_head_reads_only_supervised_states(
 
 
 def test_the_head_phase_trains_only_the_head(
-    tokenizer: Any, chats: list[Any], tmp_path: Path
+    tokenizer: Any, chats: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trainer = sfr_trainer(
         tokenizer,
@@ -122,6 +122,7 @@ def test_the_head_phase_trains_only_the_head(
     assert same(weights(trainer.model), model)  # not even weight decay
     moved = weights(trainer.model, head=True)
     assert all(not torch.equal(moved[name], head[name]) for name in head)
+    assert "schedule.head_steps: all 5 steps train the head alone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("accumulation", [2])

@@ -1,5 +1,6 @@
 """What `sfr-eval train` and `python -m sfr_train` do."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,6 +45,14 @@ def dry_run(
 ) -> list[str]:
     """Return what training a job would need, as lines; nothing is trained, and no weights are
     loaded. gpu_memory: GiB of one GPU; tokens_per_second: measured on one GPU."""
+    numbers = {
+        "--gpus": gpus,
+        "--gpu-memory": gpu_memory,
+        "--tokens-per-second": tokens_per_second,
+    }
+    for option, number in numbers.items():
+        if number is not None and not 0 < number < math.inf:
+            raise UserError(f"{option} {number:g}: give a number above 0")
     if {"new_model", "start_from"} & read_yaml_mapping(recipe_file(recipe)).keys():
         raise UserError(f"recipe {recipe}: --dry-run is for jobs; the demo trains on any machine")
     job = load_job(recipe, assignments)

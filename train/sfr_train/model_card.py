@@ -9,6 +9,7 @@ import yaml
 
 from sfr_eval.util.files import write_atomic
 from sfr_train.job_file import JOB_FILE, JobFile
+from sfr_train.objectives import read_objective
 
 CARD = "README.md"
 
@@ -41,8 +42,13 @@ def model_card(job: JobFile) -> str:
     }
     if settings.get("lora"):
         rows["adapter"] = _named("LoRA", settings["lora"])
-    if name != "ce":
+    _, values = read_objective(settings["objective"])
+    if values.needs is not None:
         rows["schedule"] = _named("", settings["schedule"])
+    if values.needs == "embeddings":
+        rows["targets"] = _named("", settings["targets"])
+    if settings.get("average"):
+        rows["average of weights"] = _named("", settings["average"])
     rows["versions"] = ", ".join(f"{name} {text}" for name, text in job.versions.items())
     table = "\n".join(f"| {name} | {text} |" for name, text in rows.items())
     return (

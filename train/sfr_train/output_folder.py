@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.models.fingerprint import check_safetensors, check_shards, weight_files
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.progress import log
 from sfr_train.job_file import JOB_FILE, JobFile, differences, read_job_file
@@ -56,10 +57,25 @@ def _has_optimizer(checkpoint: Path) -> bool:
     return any(next(checkpoint.glob(pattern), None) is not None for pattern in _OPTIMIZER)
 
 
+def _has_weights(folder: Path) -> bool:
+    """Return whether all weights are there, which may have been lost on the way from elsewhere."""
+    files = weight_files(folder)
+    if not files:
+        return False
+    try:
+        check_shards(folder, files)
+        for file in files:
+            if file.suffix == ".safetensors":
+                check_safetensors(file)
+    except UserError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Where a job begins. final: the finished model, so that nothing is left to do; checkpoint: to
-    continue from; neither: from the base model."""
+    continue from; neither: at the base model."""
 
     final: Path | None = None
     checkpoint: Path | None = None
@@ -73,6 +89,7 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
     if not resume:
         return Start()
     final = output / FINAL
+    _check_names(output)
     folders = [*([final] if final.is_dir() else []), *whole_checkpoints(output)]
     records = {}
     for folder in folders:
@@ -84,9 +101,23 @@ def find_start(output: Path, job: JobFile, *, resume: bool) -> Start:
         records[folder] = read_job_file(folder)
         if records[folder].digest != job.digest:
             raise UserError(_other_job(folder, records[folder], job))
-    if final in records and records[final].saving == job.saving:
+    if final in records and records[final].saving == job.saving and _has_weights(final):
         return Start(final=final)
     return Start(checkpoint=last_checkpoint(output))
+
+
+def _check_names(output: Path) -> None:
+    """Raise UserError if a file has the name of a folder that training writes, or the reverse."""
+    steps = (path for path in output.glob("checkpoint-*") if path.name[11:].isdigit())
+    folders = [path for path in (*steps, output / FINAL) if not path.is_dir()]
+    files = [path for path in (output / JOB_FILE, output / _LOCK) if path.is_dir()]
+    for path in (*folders, *files):
+        if os.path.lexists(path):
+            there, needed = ("folder", "file") if path in files else ("file", "folder")
+            raise UserError(
+                f"output {output}: {path.name} is a {there}, where training writes a {needed}; "
+                "move it or set another `output`"
+            )
 
 
 def _other_job(folder: Path, there: JobFile, here: JobFile) -> str:
@@ -102,27 +133,35 @@ def check_nobody_trains(output: Path) -> None:
     """Raise UserError if another process trains in this folder now."""
     if (output / _LOCK).is_file():
         lock = FolderLock(output / _LOCK, where=str(output))
-        lock.take()
+        _take(lock)
         lock.release()
 
 
+def _take(lock: FolderLock) -> None:
+    try:
+        lock.take()
+    except UserError as error:  # a job has a setting where `run` has an option
+        raise UserError(str(error).replace("--output", "output", 1)) from None
+
+
 @contextmanager
-def writer(output: Path, job: JobFile, *, resume: bool, arguments: Any) -> Iterator[Path | None]:
-    """Take the folder for this training and write job.json, on the first rank; yields the
-    checkpoint to continue from, on all of them.
+def writer(output: Path, job: JobFile, *, resume: bool, arguments: Any) -> Iterator[Start]:
+    """Take the folder for this training and write job.json, on the first rank; yields where to
+    begin, on all of them. Another process may have finished the job meanwhile.
 
     Without `resume`, what earlier trainings left is moved aside, so that no later one takes it up.
     Raises UserError if another process trains here.
     """
     lock = FolderLock(output / _LOCK, where=str(output))
 
-    def take() -> Path | None:
-        lock.take()
-        start = find_start(output, job, resume=resume)  # again: another process may have ended
-        if not resume:
-            _move_aside(output)
-        job.write(output)
-        return start.checkpoint
+    def take() -> Start:
+        _take(lock)
+        start = find_start(output, job, resume=resume)
+        if start.final is None:
+            if not resume:
+                _move_aside(output)
+            job.write(output)
+        return start
 
     try:
         yield from_first_rank(take, arguments=arguments)
@@ -149,7 +188,8 @@ def from_first_rank(work: Callable[[], Answer], *, arguments: Any) -> Answer:
 
 
 def _move_aside(output: Path) -> None:
-    old = [*output.glob("checkpoint-*"), *output.glob(FINAL), *output.glob("evaluations")]
+    names = ("checkpoint-*", FINAL, f"{FINAL}.part", "evaluations")
+    old = [path for name in names for path in output.glob(name)]
     if not old:
         return
     number = 1
@@ -158,8 +198,8 @@ def _move_aside(output: Path) -> None:
     aside.mkdir()
     for folder in sorted(old):
         folder.rename(aside / folder.name)
-    names = ", ".join(sorted(folder.name for folder in old))
-    log(f"output {output}: resume is false: {names} moved to {aside.name}")
+    moved = ", ".join(sorted(folder.name for folder in old))
+    log(f"output {output}: resume is false: {moved} moved to {aside.name}")
 
 
 @contextmanager
@@ -190,6 +230,9 @@ def save_whole(trainer: Any, folder: Path, *, dtype: str = "as_trained") -> None
     if trainer.is_fsdp_enabled:  # checkpoints may be in shards; a model that loads anywhere is not
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     try:
+        if is_first_rank:
+            shutil.rmtree(scratch, ignore_errors=True)  # a killed training left it
+        trainer.accelerator.wait_for_everyone()
         trainer.save_model(str(scratch))
         trainer.accelerator.wait_for_everyone()
         if is_first_rank:

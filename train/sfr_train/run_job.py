@@ -1,12 +1,15 @@
 """Runs a training job: data, model, trainer, final checkpoint."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import datasets
 import transformers
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, on_terminal
 from sfr_train.base_model import check_reply_marks, prepare_base
 from sfr_train.base_weights import check_loading, load_base
@@ -50,7 +53,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     folder = job.output or OUTPUT / job.name
     arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
     check_loading(job, arguments)
-    if job.output:
+    if job.output and not os.path.isdir(job.output / FINAL):  # a finished job is only read
         usable_folder(job.output)
     tables = load_tables(job.data)
     meet("read the data")  # nodes that share no file system may need very different times
@@ -60,9 +63,9 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
     record = resolve_job(job, arguments=arguments, source=source, tables=tables)
     output = job.output or OUTPUT / f"{job.name}-{record.digest[:8]}"
     arguments.output_dir = str(output)
-    usable_folder(output)
     if (final := _start(output, record, resume=job.resume, arguments=arguments).final) is not None:
         return final
+    _check_evaluation(job, arguments, tables)
     model, tokenizer = load_base(job, source, arguments=arguments)
     if not by_policy and arguments.assistant_only_loss:
         check_reply_marks(tokenizer, name=job.model)
@@ -71,7 +74,8 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
             log(line)
     check_template(tokenizer, parts=tables.survey.uses, options=job.data.template, name=job.model)
     build = _policy_trainer if by_policy else _sfr_trainer
-    trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
+    with _target_modules_reported(job):
+        trainer = build(job, model=model, tokenizer=tokenizer, arguments=arguments, tables=tables)
     trainer.record = record
     if job.evaluation is not None:
         values = job.evaluation.model_dump()
@@ -79,10 +83,12 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
         full_disk_reported(output),
-        writer(output, record, resume=job.resume, arguments=arguments) as checkpoint,
+        writer(output, record, resume=job.resume, arguments=arguments) as start,
     ):
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        save_whole(trainer, output / FINAL, dtype=job.save_dtype)
+        if start.final is None:
+            last = start.checkpoint
+            trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+            save_whole(trainer, output / FINAL, dtype=job.save_dtype)
     return output / FINAL
 
 
@@ -92,12 +98,36 @@ def _start(output: Path, record: JobFile, *, resume: bool, arguments: Any) -> St
     def look() -> Start:
         start = find_start(output, record, resume=resume)
         if start.final is None:
+            usable_folder(output)
             check_nobody_trains(output)
         else:
             log(f"output {output}: this job is finished; nothing is left to train")
         return start
 
     return from_first_rank(look, arguments=arguments)
+
+
+def _check_evaluation(job: TrainingJob, arguments: Any, tables: Tables) -> None:
+    """Raise UserError for an evaluation without rows, or a suite run that never comes."""
+    evaluates = arguments.eval_strategy != "no"
+    if evaluates and tables.validation is None:
+        raise UserError(
+            "training.eval_strategy: there are no rows to evaluate on; set data.validation or "
+            "data.validation_file"
+        )
+    if job.evaluation is not None and job.evaluation.every is None and not evaluates:
+        raise UserError("evaluation: set `every`, or training.eval_strategy, or it never runs")
+
+
+@contextmanager
+def _target_modules_reported(job: TrainingJob) -> Iterator[None]:
+    """Turn peft's error about lora.target_modules into a user's."""
+    try:
+        yield
+    except ValueError as error:
+        if job.lora is None or not str(error).startswith("Target modules"):
+            raise
+        raise UserError(f"lora.target_modules: {str(error).splitlines()[0]}") from None
 
 
 def _sfr_trainer(

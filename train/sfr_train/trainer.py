@@ -28,7 +28,7 @@ from sfr_eval.util.reading import read_model
 from sfr_train.data.preparation import prepared_chats
 from sfr_train.data.tokens import Tokenization, is_chats
 from sfr_train.data.turns import meet
-from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.flow.schedule import ScheduleSettings, without_idle_steps
 from sfr_train.job import AverageSettings
 from sfr_train.loop.forks import ForkCallback
 from sfr_train.loop.frozen_base import FrozenBase
@@ -111,6 +111,8 @@ class SFRTrainer(RecordTrainer, FutureTrainer, TokenTrainer):
             hidden_noise=built.hidden_noise,
         )
         self._step_weight = torch.ones(())
+        if self.objective.future is not None and self.objective.future.head is None:
+            self.schedule = without_idle_steps(self.schedule)
         self._gate = GradientGate(self.schedule)
         self._ratio = GradientRatio(self.schedule)
         self._base: FrozenBase | None = None

@@ -16,11 +16,17 @@ Scores = Mapping[tuple[str, str, str], ReplyScore]
 
 @dataclass(frozen=True, kw_only=True)
 class StudentScores:
-    """What the model under test gives to replies at its sampling temperatures, in its own prompts;
-    {} with the reason why it is not known."""
+    """What the model under test gives to replies in its own prompts, by its sampling temperature
+    above 0; {} with the reason why it is not known."""
 
     scores: Mapping[float, Scores] = field(default_factory=dict)
     reason: str = ""
+
+    def why_unknown(self, temperature: float) -> str:
+        """Return why there are no scores at a temperature; "" if there are."""
+        if self.reason or temperature in self.scores:
+            return self.reason
+        return "greedy decoding has no log-probabilities"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,7 @@ def test_a_perfect_blind_head_reads_one(
     """Must hold: 1.00 +- .02 for isotropic targets and for real embeddings at both scales."""
     target = sentences
     if kind == "isotropic":
-        target = torch.randn(len(sentences), 64, generator=torch.Generator().manual_seed(0))
+        target = torch.randn(4096, 64, generator=torch.Generator().manual_seed(0))
     if kind == "standardised":
         target = (target - target.mean(0)) / target.std(0, correction=0)
     field, target = field_of(target), target.repeat(12, 1)

@@ -101,6 +101,28 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
     assert resumed._gate.state() == whole._gate.state()
 
 
+def test_the_gate_of_a_loss_without_a_head_is_resumed(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    def make(folder: str) -> Any:
+        return sfr_trainer(
+            tokenizer,
+            chats,
+            tmp_path,
+            arguments=settings(tmp_path / folder, save_strategy="steps", save_steps=2),
+            objective="cka",
+            schedule={"gate": "dynamic", "gate_level": 1.001},
+            encoder=WordEncoder(),
+        )
+
+    whole, resumed = make("whole"), make("resumed")
+    whole.train()
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-2"))
+    assert whole._gate.state()["average"] is not None
+    assert resumed._gate.state() == whole._gate.state()
+    assert same(weights(resumed.model), weights(whole.model))
+
+
 def test_a_checkpoint_without_the_head_is_refused(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
@@ -205,13 +227,16 @@ def test_the_gate_state_is_plain_json(tokenizer: Any, chats: list[Any], tmp_path
 def test_fp16_unscales_the_gradients_once(
     tokenizer: Any, chats: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scaler of fp16, put in by hand where there is no GPU, does not change the weights."""
+    """A scaler of fp16, put in by hand where there is no GPU, does not change the weights. What is
+    computed stays in float32, so that nothing else does."""
     from accelerate.state import AcceleratorState
+    from accelerate.utils import AutocastKwargs
 
     def trained(folder: Path, scaler: Any) -> Any:
         trainer = sfr_trainer(tokenizer, chats, folder)
         if scaler is not None:
             trainer.accelerator.scaler, trainer.accelerator.native_amp = scaler, True
+            trainer.accelerator.autocast_handler = AutocastKwargs(enabled=False)
             monkeypatch.setattr(AcceleratorState, "mixed_precision", "fp16")
         trainer.train()
         return weights(trainer.model), weights(trainer.model, head=True)

@@ -10,7 +10,14 @@ from sfr_train.loop.learning_rates import separate
 from transformers import get_scheduler
 
 from sfr_eval.errors import UserError
-from tests.support.training import WordEncoder, settings, sfr_trainer
+from tests.support.training import (
+    WordEncoder,
+    same,
+    settings,
+    sfr_trainer,
+    tiny_model,
+    weights,
+)
 
 
 def rates(total: int, schedule: dict[str, Any], folder: Path, **shape: Any) -> Any:
@@ -96,6 +103,26 @@ def test_the_trainer_starts_the_model_after_the_head_steps(
     model, trainer = logged({"head_steps": 2, "head_learning_rate": "same"}, 6)
     assert model == [0.0, 0.0, *plain]
     assert trainer.lr_scheduler.base_lrs == [1e-4] * len(trainer.optimizer.param_groups)
+
+
+def test_a_loss_without_a_head_has_no_head_steps(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    """Or the model would wait for nothing, and the wait would use up its warm-up."""
+    trained = []
+    for steps in (0, 3):
+        trainer = sfr_trainer(
+            tokenizer,
+            chats[:8],
+            tmp_path,
+            arguments=settings(tmp_path / "out", max_steps=5, warmup_steps=2),
+            objective="hidden_noise",
+            schedule={"head_steps": steps, "weight": 3.0},
+        )
+        trainer.train()
+        trained.append(weights(trainer.model))
+    assert same(trained[0], trained[1])
+    assert not same(trained[0], weights(tiny_model(tokenizer)))
 
 
 def test_a_scheduler_that_follows_losses_cannot_wait(

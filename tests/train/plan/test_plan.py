@@ -1,6 +1,7 @@
 """`train --dry-run` computes what a training does."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +62,50 @@ def test_given_rates_give_hours_by_hand(checkpoint: Path, tmp_path: Path) -> Non
 def test_the_demo_has_no_plan() -> None:
     with pytest.raises(UserError, match="recipe demo_sft: --dry-run is for jobs"):
         dry_run("demo_sft")
+
+
+@pytest.mark.parametrize("recipe", ["qwen_dqo_gsm8k", "qwen_ebft_persona"])
+def test_sampled_replies_have_no_plan(recipe: str) -> None:
+    """And no targets to encode: one line each, before any row is read."""
+    with pytest.raises(UserError, match=r"--dry-run: not for objective (dqo|ebft), whose tokens"):
+        dry_run(recipe)
+    with pytest.raises(UserError, match="--encode-only: this job has no targets to encode"):
+        train(recipe, encode_only=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("gpus", 0), ("gpu_memory", -1.0), ("tokens_per_second", 0.0), ("gpu_memory", math.nan)],
+)
+def test_hardware_is_above_zero(option: str, value: Any) -> None:
+    name = option.replace("_", "-")
+    with pytest.raises(UserError, match=f"--{name} {value:g}: give a number above 0"):
+        dry_run("qwen_coder_mbpp", **{option: value})
+
+
+def parts(file: str) -> dict[str, float]:
+    plan = plan_job(load_job(file), Hardware(gpus=2))
+    return {part.name: part.size for part in plan.memory("ddp")}
+
+
+def test_what_is_kept_beside_the_weights_is_counted(checkpoint: Path, tmp_path: Path) -> None:
+    """A mean of weights takes 4 bytes each, a frozen base as many; neither is kept under LoRA."""
+    objective = {"name": "kl_to_base"}
+    average = {"kind": "ema"}
+    plain = parts(write_job(tmp_path, checkpoint, objective="ce"))
+    both = parts(write_job(tmp_path, checkpoint, objective=objective, average=average))
+    assert both["average of weights"] == both["frozen copy of the base"] == plain["weights"]
+    wise = {"average": {"kind": "wise"}, "objective": objective, "lora": {"r": 4}}
+    adapted = parts(write_job(tmp_path, checkpoint, **wise))
+    assert not adapted.keys() & {"average of weights", "frozen copy of the base"}
+
+
+def test_only_losses_on_logits_keep_them(checkpoint: Path, tmp_path: Path) -> None:
+    """On a GPU cross-entropy is TRL's fused one, also with noise or a loss on the future."""
+
+    def logits(objective: str) -> float:
+        return parts(write_job(tmp_path, checkpoint, objective=objective))["logits"]
+
+    pieces = logits("ce")
+    assert all(logits(name) == pieces for name in ("neftune", "kl_to_base", "mtp"))
+    assert all(logits(name) > pieces for name in ("tofu", "gem"))

@@ -109,3 +109,8 @@ def test_an_evaluation_becomes_a_callback(
     cfg = Config(sfr_evaluation=Config(suite="persona", every=10))
     (callback,) = plugin.SfrPlugin().add_callbacks_post_trainer(cfg, trainer)
     assert type(callback).__name__ == "SuiteCallback"
+    trainer._metrics["train"]["entropy"].append(0.5)
+    callback._log({"suite/distinct_2": 0.25})
+    assert trainer.state.log_history[-1]["suite/distinct_2"] == 0.25
+    assert "entropy" not in trainer.state.log_history[-1]
+    assert trainer._metrics["train"]["entropy"] == [0.5]  # for the trainer's own next line

@@ -27,8 +27,7 @@ def attach(trainer: Any, tokenizer: Any, folder: Path, **values: Any) -> Any:
         tokenizer,
         cache=folder / "cache",
         encoder=WordEncoder(),
-        targets=TARGETS,
-        **{"objective": SMALL_HEAD, **values},
+        **{"objective": SMALL_HEAD, "targets": TARGETS, **values},
     )
     return trainer
 
@@ -49,8 +48,10 @@ def logged(trainer: Any, name: str) -> list[float]:
     return [row[name] for row in trainer.state.log_history if name in row]
 
 
-@pytest.mark.parametrize("objective", [SMALL_HEAD, {"name": "mtp", "tokens": 2}, "hidden_noise"])
-@pytest.mark.parametrize("accumulation", [1, 2])
+@pytest.mark.parametrize(
+    ("objective", "accumulation"),
+    [(SMALL_HEAD, 1), (SMALL_HEAD, 2), ({"name": "mtp", "tokens": 2}, 2), ("hidden_noise", 1)],
+)
 def test_trls_trainer_becomes_ours_bit_for_bit(
     objective: Any, accumulation: int, tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
@@ -162,6 +163,8 @@ def test_a_resumed_run_ends_at_the_same_weights(
     [
         ({"objective": "tofu"}, "objective tofu: has no loss on the future; use compute_loss_func"),
         ({"objective": "kl_to_base"}, "kl_to_base: needs SFRTrainer"),
+        ({"objective": "ebft"}, "objective ebft: learns from samples"),
+        ({"targets": {**TARGETS, "shuffled": True}}, "targets.shuffled: needs SFRTrainer"),
     ],
 )
 def test_other_objectives_are_refused(
@@ -169,3 +172,13 @@ def test_other_objectives_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         attach(trl_trainer(tokenizer, chats[:4], tmp_path / "out"), tokenizer, tmp_path, **values)
+
+
+def test_a_second_loss_on_the_future_is_refused(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    trainer = attach(
+        trl_trainer(tokenizer, chats[:4], tmp_path / "out"), tokenizer, tmp_path, objective="mtp"
+    )
+    with pytest.raises(UserError, match="has a loss on the future already"):
+        attach(trainer, tokenizer, tmp_path, objective="mtp")

@@ -32,6 +32,17 @@ def test_packed_rows_are_taken_apart_and_found_again() -> None:
     assert index.find([7, 8]) is None
 
 
+def test_rows_are_taken_apart_without_a_list_of_all() -> None:
+    """Many rows, some in the last block of their own; the format of the data set does not count."""
+    import datasets
+
+    values = [{"input_ids": [n, n + 1, 2], "labels": [-100, n + 1, 2]} for n in range(150)]
+    rows = training_rows(datasets.Dataset.from_list(values).with_format("torch"))
+    assert rows[149] == values[149]
+    index = TextIndex(rows)
+    assert [index.find(torch.tensor(row["input_ids"])) for row in values] == list(range(150))
+
+
 def test_rows_without_tokens_are_refused() -> None:
     import datasets
 

@@ -36,7 +36,8 @@ def test_evaluation_is_cross_entropy_under_every_objective() -> None:
     ("objective", "message"),
     [
         ("sfr", "objective sfr: reads the future"),
-        ("kl_to_base", "reads the future"),
+        ("kl_to_base", "kl_to_base: needs SFRTrainer"),
+        ("ebft", "learns from the model's own samples"),
         ("neftune", "adds noise inside the model"),
         ("tofuu", "did you mean `tofu`"),
     ],
@@ -63,15 +64,15 @@ def trained(tokenizer: Any, chats: list[Any], folder: Path, *, size: int, loss: 
     return trainer
 
 
-@pytest.mark.parametrize("objective", ["tofu", "gem", "entropy"])
+@pytest.mark.parametrize(("objective", "sizes"), [("tofu", (4, 2)), ("entropy", (2,))])
 def test_trl_gives_the_losses_of_our_trainer(
-    objective: str, tokenizer: Any, chats: list[Any], tmp_path: Path
+    objective: str, sizes: tuple[int, ...], tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     """Under accumulation, too."""
     ours = sfr_trainer(tokenizer, chats, tmp_path, objective=objective)
     ours.train()
     expected = [row["loss"] for row in ours.state.log_history if "loss" in row]
-    for size in (4, 2):
+    for size in sizes:
         theirs = trained(
             tokenizer, chats, tmp_path / f"{size}", size=size, loss=compute_loss_func(objective)
         )

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.support.policy import OBJECTIVES, policy_trainer_of
-from tests.support.training import weights
+from tests.support.training import tiny_model, weights
 
 ROOT = Path(__file__).parents[3]
 WORKER = ROOT / "tests" / "support" / "policy_worker.py"
@@ -100,15 +100,55 @@ def test_a_resumed_run_ends_with_the_same_weights(
 def test_samples_do_not_depend_on_torchs_generator(
     tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
+    """Nor on dropout, which draws from it."""
     rewards = []
     for seed in (1, 2):
+        model = tiny_model(tokenizer)
+        for layer in model.model.layers:
+            layer.self_attn.attention_dropout = 0.9
         trainer = policy_trainer_of(
-            tokenizer, chats, tmp_path, objective=OBJECTIVES["ebft"], max_steps=1
+            tokenizer, chats, tmp_path, objective=OBJECTIVES["ebft"], model=model, max_steps=1
         )
         torch.manual_seed(seed)
         trainer.train()
+        assert trainer.model.training
         rewards.append(trainer.state.log_history[0]["reward"])
     assert rewards[0] == rewards[1]
+
+
+def test_no_two_batches_of_a_step_share_random_numbers(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    """With fewer steps per generation than micro-batches, a step draws several times."""
+    trainer = policy_trainer_of(
+        tokenizer, chats, tmp_path, objective=OBJECTIVES["ebft"], max_steps=2,
+        gradient_accumulation_steps=2, steps_per_generation=1,
+    )  # fmt: skip
+    draws: list[tuple[int, int]] = []
+    own = trainer._draw
+
+    def recorded(replies: int) -> Any:
+        draw = own(replies)
+        draws.append((draw.step, draw.first))
+        return draw
+
+    trainer._draw = recorded
+    trainer.train()
+    assert draws == [(0, 0), (0, 4), (1, 0), (1, 4)]
+
+
+def test_evaluations_differ_by_their_models_alone(
+    tokenizer: Any, chats: list[Any], tmp_path: Path
+) -> None:
+    trainer = policy_trainer_of(
+        tokenizer, chats, tmp_path, objective=OBJECTIVES["dqo"], held_out=3, max_steps=1
+    )
+    before = trainer.evaluate()["eval_dqo/log_det"]
+    trainer.state.global_step = 7
+    assert trainer.evaluate()["eval_dqo/log_det"] == before
+    trainer.state.global_step = 0
+    trainer.train()
+    assert trainer.evaluate()["eval_dqo/log_det"] != before
 
 
 def test_a_reply_without_a_quality_is_left_out(

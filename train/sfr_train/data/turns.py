@@ -5,8 +5,8 @@ a large data set can take longer. So processes that share a cache poll a lock of
 ends with its holder however that ends, and ranks meet by polling the store through which they found
 each other. Who waits says so every half minute, and for what.
 
-The lock is one of POSIX (`lockf`), which belongs to one process. A lock of `flock` is also held by
-the processes that the datasets library starts: for ever, if their parent is killed. Here they end
+The lock is one of POSIX (`lockf`), which belongs to one process. That of `flock` would be held on
+by the processes that the datasets library starts, for ever if their parent is killed. These end
 with their parent.
 """
 

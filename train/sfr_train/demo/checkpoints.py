@@ -17,7 +17,11 @@ from sfr_eval.util.assets import cache_folder, find_suite
 from sfr_eval.util.files import scratch_folder
 from sfr_eval.util.progress import log
 from sfr_train.demo.recipe import DemoRecipe, load_recipe
+from sfr_train.flow.schedule import ScheduleSettings
 from sfr_train.job import RECIPES
+from sfr_train.job_file import TRAINER
+from sfr_train.objectives import read_objective
+from sfr_train.targets.segments import TargetSettings
 
 CHECKPOINTS = {path.stem.removeprefix("demo_"): path.stem for path in RECIPES.glob("demo_*.yaml")}
 _FORMAT = "5"  # raised when the training code changes what a recipe gives
@@ -64,6 +68,13 @@ def recipe_digest(recipe: DemoRecipe, world: PersonaWorld) -> str:
     """Identify a checkpoint by everything that decides it: its recipe, the recipes that it starts
     from, and the version of the benchmark."""
     parts = [_FORMAT, world.version, json.dumps(recipe.model_dump(mode="json"), sort_keys=True)]
+    if recipe.objective.get("name") != "ce":  # a default that changes is another training, too
+        settings = (
+            read_objective(recipe.objective)[1],
+            ScheduleSettings.model_validate(recipe.schedule),
+            TargetSettings.model_validate(recipe.targets),
+        )
+        parts += [str(TRAINER), *(part.model_dump_json() for part in settings)]
     if recipe.start_from:
         parts.append(recipe_digest(load_recipe(recipe.start_from), world))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,5 +1,6 @@
 """Trains one demo recipe and saves a checkpoint that vLLM and transformers load."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sfr_train.demo.recipe import DemoRecipe, NewModel
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.objectives import trainer_of
 from sfr_train.policy.build import grpo_config, policy_trainer
+from sfr_train.policy.trainer import PolicyTrainer
 from sfr_train.trainer import SFRTrainer
 
 _REPLY_TOKENS = 96  # of a sampled reply; the longest of the benchmark has about 80
@@ -45,14 +47,17 @@ def fit(recipe: DemoRecipe, world: PersonaWorld, *, start: Path | None, output: 
             start, dtype=torch.float32, trust_remote_code=False
         )
     if trainer_of(recipe.objective) == "grpo":
-        _train_policy(recipe, model, tokenizer, chats, output=output / "trainer")
+        trainer = sampling_trainer(recipe, model, tokenizer, chats, output=output / "trainer")
+        rows = len(trainer.train_dataset) * trainer.num_generations
+        _run(trainer, recipe, rows=rows // recipe.batch_size * recipe.batch_size)
         model.save_pretrained(output)
     else:
         trainer = _trained(recipe, model, tokenizer, chats, arguments=_arguments(recipe, output))
         with trainer.without_head():
             model.save_pretrained(output)
     tokenizer.save_pretrained(output)
-    (output / "trainer").rmdir() if (output / "trainer").is_dir() else None
+    if (output / "trainer").is_dir():
+        (output / "trainer").rmdir()
 
 
 def _initial_model(
@@ -100,21 +105,31 @@ def _arguments(recipe: DemoRecipe, output: Path) -> SFTConfig:
     )
 
 
-def _train_policy(
-    recipe: DemoRecipe, model: Any, tokenizer: Any, chats: list[Chat], *, output: Path
-) -> None:
-    """Train `model` in place on replies of its own; a batch is `batch_size` of them."""
-    training = {**_common(recipe), "max_completion_length": _REPLY_TOKENS}
-    arguments = grpo_config(output, training, objective=recipe.objective)
-    trainer = policy_trainer(
+def sampling_trainer(
+    recipe: DemoRecipe,
+    model: Any,
+    tokenizer: Any,
+    chats: Sequence[Chat],
+    *,
+    output: Path,
+    held_out: Sequence[Chat] = (),
+) -> PolicyTrainer:
+    """Return the trainer of a recipe whose objective learns from replies that `model` samples; a
+    batch is `batch_size` of them. `held_out`: rows for its `evaluate`."""
+    training = {
+        **_common(recipe),
+        "max_completion_length": _REPLY_TOKENS,
+        "per_device_eval_batch_size": recipe.batch_size,
+    }
+    return policy_trainer(
         model=model,
         tokenizer=tokenizer,
-        arguments=arguments,
+        arguments=grpo_config(output, training, objective=recipe.objective),
         objective=recipe.objective,
         train=chats,
+        validation=held_out,
         optimizers=(_optimizer(recipe, model), None),
     )
-    _run(trainer, recipe, rows=len(trainer.train_dataset) * arguments.num_generations)
 
 
 def _trained(

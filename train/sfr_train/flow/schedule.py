@@ -54,6 +54,13 @@ class ScheduleSettings(Settings):
         return None if self.head_warmup_steps is None else _steps(self.head_warmup_steps, total)
 
 
+def without_idle_steps(settings: ScheduleSettings) -> ScheduleSettings:
+    """Return the settings for a loss without a head: head steps would train nothing at all."""
+    if settings.cross_entropy_in_head_steps:
+        return settings
+    return settings.model_copy(update={"head_steps": 0})
+
+
 @dataclass(frozen=True)
 class Phase:
     """What one step does. weight: of the future loss; joint: its gradient reaches the model;

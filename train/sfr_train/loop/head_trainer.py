@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from sfr_eval.errors import RunError, UserError
+from sfr_eval.util.progress import log
 from sfr_train.flow.schedule import ScheduleSettings, model_start, phase_at
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
@@ -121,6 +122,8 @@ class HeadTrainer(_Trainer):
         if self.lr_scheduler is not None or not self._head_groups:
             return super().create_scheduler(num_training_steps, optimizer)
         start = model_start(self.schedule, total=num_training_steps)
+        if start >= num_training_steps and self.args.process_index == 0:
+            log(f"schedule.head_steps: all {num_training_steps} steps train the head alone")
         scheduler = super().create_scheduler(max(num_training_steps - start, 1), optimizer)
         separate(
             scheduler,
@@ -158,8 +161,13 @@ class HeadTrainer(_Trainer):
         folder = Path(output_dir or self.args.output_dir)
         if head_state is not None:
             save_file(head_state, folder / HEAD_FILE)
-        if head_state is not None or (self._ratio.on and self._saving_checkpoint):
+        if head_state is not None or (self._has_state and self._saving_checkpoint):
             self._write_state(folder)
+
+    @property
+    def _has_state(self) -> bool:
+        """Whether a resumed training needs more than weights and optimizer."""
+        return self.head is not None or self._ratio.on or self.schedule.gate != "off"
 
     def _write_state(self, folder: Path) -> None:
         """Write what a resumed training needs beside weights and optimizer."""
@@ -171,8 +179,7 @@ class HeadTrainer(_Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._saving_checkpoint = True
-        if self.is_fsdp_enabled and self.args.should_save and (self.head is not None or
-                                                               self._ratio.on):  # fmt: skip
+        if self.is_fsdp_enabled and self.args.should_save and self._has_state:
             # Ranks that save their own parts of a checkpoint do not call _save.
             self._write_state(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         try:

@@ -1,9 +1,11 @@
 """A trainer of a job: it writes beside weights what trained them, and ends where the job ends."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sfr_train.job_file import JobFile
+from sfr_train.loop.random_states import random_states_kept
 from sfr_train.model_card import write_record
 
 if TYPE_CHECKING:
@@ -23,6 +25,24 @@ class RecordTrainer(Trainer):  # type: ignore[misc,unused-ignore]
             self.control.should_training_stop = True
             return
         super()._run_epoch(**arguments)
+
+    def evaluate(self, *arguments: Any, **named: Any) -> Any:
+        """Evaluate. A job then draws on as if it had not, even to the loader's own seed: how often
+        it is evaluated changes no weights."""
+        if self.record is None:
+            return super().evaluate(*arguments, **named)
+        with random_states_kept():
+            return super().evaluate(*arguments, **named)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save a checkpoint into an empty folder: what a kill has left in it may be of another
+        job."""
+        if self.record is not None:
+            folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            if self.args.should_save:
+                shutil.rmtree(folder, ignore_errors=True)
+            self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save the model, and beside it the record of its job."""

@@ -72,7 +72,7 @@ def trainer_config(
         )
     try:
         arguments = kind(**values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OSError, ImportError) as error:  # the last without DeepSpeed
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"training: {reason}") from None
     for name in _ABOVE_ZERO:
@@ -80,6 +80,15 @@ def trainer_config(
         if not (isinstance(value, int | float) and value > 0):
             hint = ", as 1.0e-5: YAML reads 1e-5 as text" if isinstance(value, str) else ""
             raise UserError(f"training.{name}: {value!r}; give a number above 0{hint}")
+    if arguments.max_steps == 0:
+        raise UserError(
+            "training.max_steps: 0 trains nothing; give a number above 0, or leave it out"
+        )
+    if arguments.save_strategy == "best" and not arguments.metric_for_best_model:
+        raise UserError("training.save_strategy: best needs training.metric_for_best_model")
+    template = getattr(arguments, "chat_template_path", None)
+    if template is not None and not isinstance(template, str):
+        raise UserError(f"training.chat_template_path: {template!r}; give a file, folder or Hub id")
     _check_loggers(arguments.report_to)
     return arguments
 
@@ -87,8 +96,8 @@ def trainer_config(
 def _check_loggers(names: Sequence[str]) -> None:
     """Refuse unknown loggers now: transformers does so only after targets have been encoded."""
     for name in names:
-        if name not in INTEGRATION_TO_CALLBACK:
-            near = did_you_mean(name, INTEGRATION_TO_CALLBACK)
+        if not isinstance(name, str) or name not in INTEGRATION_TO_CALLBACK:
+            near = did_you_mean(str(name), INTEGRATION_TO_CALLBACK)
             raise UserError(f"training.report_to: {name}: unknown; {near}")
         if name not in get_available_reporting_integrations() and name != "flyte":
             raise UserError(f"training.report_to: {name} is not installed; pip install it")

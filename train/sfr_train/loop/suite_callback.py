@@ -12,14 +12,12 @@ stays with its samples and report.
 """
 
 import copy
-import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 from safetensors.torch import save_file
@@ -42,6 +40,7 @@ from sfr_train.loop.live_sampler import (
     in_evaluation,
     language_model,
 )
+from sfr_train.loop.random_states import random_states_kept
 
 Log = Callable[[dict[str, float]], None]
 
@@ -87,7 +86,7 @@ class SuiteCallback(TrainerCallback):
         if tokenizer is None:
             raise UserError("SuiteCallback: the trainer has no tokenizer; give tokenizer=")
         folder = (self._folder or Path(args.output_dir) / "evaluations").resolve()
-        with _random_states_kept():
+        with random_states_kept():
             values = self._run(language_model(model), tokenizer, state.global_step, args, folder)
         if values:
             self._report(values, args, state, control, model)
@@ -99,7 +98,7 @@ class SuiteCallback(TrainerCallback):
         first = args.process_index == 0
         stand_in = folder / f"model-{step}"
         ready: Preflight | None = None
-        plan: list[Any] = [None, None]  # requests and prompter, or an error
+        plan: list[Any] = [None, None, None]  # requests, prompter, or the first rank's error
         try:
             if first:
                 try:
@@ -110,14 +109,14 @@ class SuiteCallback(TrainerCallback):
                     requests = list(ready.plan.requests())
                     prompter = ready.subject.prompter
                     LiveSampler(model, prompter=prompter, processes=1).check(requests)
-                    plan = [requests, prompter]
+                    plan = [requests, prompter, None]
                 except (UserError, RunError) as error:
-                    plan = [None, error]
+                    plan = [None, None, error]
             if args.world_size > 1:
                 broadcast_object_list(plan)
-            requests, prompter = plan
-            if requests is None:
-                raise prompter
+            requests, prompter, failure = plan
+            if failure is not None:
+                raise failure
             return self._values(ready, requests, model, prompter, args)
         finally:
             if ready is not None:
@@ -186,14 +185,3 @@ def _write_stand_in(folder: Path, model: Any, tokenizer: Any, *, step: int) -> N
     config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     save_file({"step": torch.tensor([step])}, folder / "model.safetensors")
-
-
-@contextmanager
-def _random_states_kept() -> Iterator[None]:
-    states = random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])

@@ -152,7 +152,8 @@ class WeightAverage(TrainerCallback):
                 if "lora_B" in name or "lora_embedding_B" in name:
                     weight.mul_(alpha)
             elif kind == "wise":
-                weight.copy_(torch.lerp(self._base(name, weight), weight.float(), alpha))
+                base = self._sums[name].to(weight.device)  # one at a time, beside the optimizer
+                weight.copy_(torch.lerp(base, weight.float(), alpha))
             elif kind != "l2_sp" and name in self._sums:
                 weight.copy_(self._sums[name])
 

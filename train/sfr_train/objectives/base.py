@@ -33,6 +33,11 @@ class Settings(settings.Settings):
         """What the objective reads of the future; None without a loss on it."""
         return None
 
+    @property
+    def by_micro_batch(self) -> bool:
+        """Whether the same rows in other micro-batches have another loss, beyond rounding."""
+        return False
+
 
 class EmbeddingSettings(Settings):
     """Base of the settings of a loss on embeddings of the future."""

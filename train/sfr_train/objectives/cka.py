@@ -13,7 +13,13 @@ from sfr_train.objectives import base
 _SMALLEST = 4
 
 
-Settings = base.EmbeddingSettings
+class Settings(base.EmbeddingSettings):
+    """It has none."""
+
+    @property
+    def by_micro_batch(self) -> bool:
+        """True: the loss is a statistic of a micro-batch."""
+        return True
 
 
 class Alignment(base.FutureLoss):

@@ -12,9 +12,13 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from sfr_eval.errors import UserError
 from sfr_train.policy.quality.read import read_quality
-from sfr_train.policy.settings import PolicySettings, no_loss_on_data
+from sfr_train.policy.settings import (
+    PolicySettings,
+    encoder_as_setting,
+    encoder_fingerprint,
+    no_loss_on_data,
+)
 
 TRAINER = "grpo"
 
@@ -34,6 +38,12 @@ class Settings(PolicySettings):
         return quality
 
 
+def fingerprint(settings: Settings) -> str:
+    """Return a digest of the models that judge, which the settings only name."""
+    module, quality = read_quality(settings.quality)
+    return f"{module.fingerprint(quality)} {encoder_fingerprint(settings.encoder)}".strip()
+
+
 def rewards(
     settings: Settings, rows: Sequence[Any], *, model: Any, tokenizer: Any
 ) -> list[tuple[Any, float]]:
@@ -42,10 +52,8 @@ def rewards(
 
     module, quality = read_quality(settings.quality)
     good = module.build(quality, rows)
-    try:
+    with encoder_as_setting():
         diverse = DiversityReward(ridge=settings.ridge, encoder=settings.encoder)
-    except UserError as error:
-        raise UserError(str(error).replace("--encoder", "objective.encoder", 1)) from None
     return [(good, 1.0), (diverse, settings.alpha)]
 
 

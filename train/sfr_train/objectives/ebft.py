@@ -14,8 +14,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sfr_eval.errors import UserError
-from sfr_train.policy.settings import PolicySettings, no_loss_on_data
+from sfr_train.policy.settings import (
+    PolicySettings,
+    encoder_as_setting,
+    encoder_fingerprint,
+    no_loss_on_data,
+)
 
 TRAINER = "grpo"
 TRAINING = {"scale_rewards": "none"}
@@ -39,6 +43,11 @@ class Settings(PolicySettings):
     encoder: str | None = Field(None, description="Hub id or folder; default all-MiniLM-L6-v2")
 
 
+def fingerprint(settings: Settings) -> str:
+    """Return a digest of the encoder, if replies are compared by one."""
+    return encoder_fingerprint(settings.encoder) if settings.features == "encoder" else ""
+
+
 def rewards(
     settings: Settings, rows: Sequence[Any], *, model: Any, tokenizer: Any
 ) -> list[tuple[Any, float]]:
@@ -50,10 +59,8 @@ def rewards(
     if settings.features == "model":
         features = ModelFeatures(model, tokenizer, depths=settings.depths, pooling=settings.pooling)
     else:
-        try:
+        with encoder_as_setting():
             features = EncoderFeatures(settings.encoder)
-        except UserError as error:
-            raise UserError(str(error).replace("--encoder", "objective.encoder", 1)) from None
     weights = Coefficients(settings.alignment_coef, settings.diversity_coef, settings.exact)
     return [(FeatureMatchingReward(features, weights), 1.0)]
 

@@ -31,6 +31,11 @@ class Settings(base.Settings):
         """The supervised states; their tokens are not read."""
         return "tokens" if self.kind == "gradient" else None
 
+    @property
+    def by_micro_batch(self) -> bool:
+        """Whether noise is drawn for each micro-batch; a random gradient is drawn for each row."""
+        return self.kind == "forward"
+
 
 @dataclass
 class RandomGradient(base.FutureLoss):

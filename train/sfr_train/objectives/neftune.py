@@ -15,6 +15,11 @@ class Settings(base.Settings):
 
     alpha: float = Field(5.0, ge=0)
 
+    @property
+    def by_micro_batch(self) -> bool:
+        """True: noise is drawn for each micro-batch."""
+        return True
+
 
 def embedding_noise(
     embeddings: torch.Tensor, lengths: torch.Tensor, *, alpha: float

@@ -27,7 +27,9 @@ Layout = Literal["one", "ddp", "fsdp2"]
 class Setting:
     """How a job holds and computes. weights, compute: bytes of a value; optimizer: bytes of the
     optimizer's state for a trainable value of four bytes; logits: full logits of supervised tokens
-    exist; whole_gradients: accumulation keeps them unreduced on every GPU until the step ends."""
+    exist; whole_gradients: accumulation keeps them unreduced on every GPU until the step ends;
+    average: of weights is kept beside them, in float32; base_copy: bytes of a value of a second,
+    frozen model, whole on every GPU."""
 
     gpus: int
     weights: int = 4
@@ -40,7 +42,8 @@ class Setting:
     checkpointing: bool = True
     logits: bool = False
     whole_gradients: bool = False
-    evaluation_copy: bool = False
+    average: bool = False
+    base_copy: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ def memory(sizes: ModelSizes, setting: Setting, *, layout: Layout) -> tuple[Part
         Part("optimizer", trainable * setting.optimizer * width / 4 / share),
         Part("head, its gradients and optimizer", sizes.head * (8 + setting.optimizer) / share),
     ]
+    if setting.average:
+        parts.append(Part("average of weights", trainable * 4 / share))
+    if setting.base_copy:
+        parts.append(Part("frozen copy of the base", sizes.parameters * setting.base_copy))
     if layout == "fsdp2":
         # A gathered unit, and its gradients until they are reduced; the next layer is prefetched.
         gradient = 0 if setting.adapter else 1
@@ -78,7 +85,6 @@ def memory(sizes: ModelSizes, setting: Setting, *, layout: Layout) -> tuple[Part
         *parts,
         *_activations(sizes, setting),
         Part("logits", _logits(sizes, setting)),
-        *([Part("evaluation's copy", sizes.parameters * 4)] if setting.evaluation_copy else []),
         Part("CUDA context, NCCL, gaps", CONTEXT),
     )
 

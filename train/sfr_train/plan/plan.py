@@ -6,6 +6,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import torch
+import transformers
+
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_train.base_model import check_reply_marks
@@ -16,10 +19,12 @@ from sfr_train.data.template_parts import check_template
 from sfr_train.data.tokens import Tokenization
 from sfr_train.job import TrainingJob
 from sfr_train.loop.sft_config import sft_config
-from sfr_train.objectives import read_objective
+from sfr_train.objectives import read_objective, trainer_of
+from sfr_train.objectives.base import Sizes
 from sfr_train.plan.memory import Layout, Part, Setting, memory
 from sfr_train.plan.rows import RowStatistics, micro_batch, row_statistics, steps
 from sfr_train.plan.sizes import ModelSizes, model_sizes
+from sfr_train.resolve import base_config
 from sfr_train.targets.counts import Counts
 
 RATE = 400e12  # FLOP a second and GPU: 40 % of an H100's 989e12 in bfloat16 (data sheet)
@@ -84,7 +89,8 @@ class Plan:
     @property
     def tokens_per_second(self) -> float:
         """Of one GPU, as measured or by the assumed rate."""
-        return self.hardware.tokens_per_second or RATE / self.flops_a_token
+        given = self.hardware.tokens_per_second
+        return given if given is not None else RATE / self.flops_a_token
 
     @property
     def hours(self) -> float:
@@ -97,19 +103,18 @@ def plan_job(
 ) -> Plan:
     """Read the rows and the model's configuration, and compute. Raises UserError as a training
     would for rows, template and settings."""
-    import transformers
-
+    if trainer_of(job.objective) != "sft":
+        name = job.objective if isinstance(job.objective, str) else job.objective["name"]
+        raise UserError(
+            f"--dry-run: not for objective {name}, whose tokens the model samples while it trains; "
+            "a few steps (--set training.max_steps=2) show what they need"
+        )
     arguments = _as_on_gpus(job)
     check_loading(job, arguments)
     tables = load_tables(job.data)
     whole = tables.survey.whole
     source = find_model(job.model)
-    options: dict[str, Any] = {"revision": job.revision, "trust_remote_code": False}
-    try:
-        config = transformers.AutoConfig.from_pretrained(source, **options)
-    except (OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"model {job.model}: cannot be loaded: {reason}") from None
+    config = base_config(source, revision=job.revision, name=job.model)
     tokenizer = load_tokenizer(
         source, name=job.model, revision=job.revision, template=arguments.chat_template_path
     )
@@ -142,7 +147,8 @@ def plan_job(
         checkpointing=bool(arguments.gradient_checkpointing),
         logits=_keeps_logits(job),
         whole_gradients=_whole_gradients(arguments),
-        evaluation_copy=job.evaluation is not None,
+        average=job.average is not None and job.average.kind != "wise",  # its base is on the CPU
+        base_copy=_base_copy(job),
     )
     count = steps(statistics, arguments, gpus=hardware.gpus)
     batch = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps
@@ -177,12 +183,23 @@ def _marked(tokenizer: Any) -> str | None:
 
 
 def _keeps_logits(job: TrainingJob) -> bool:
+    if job.lm_head == "supervised" or (
+        job.lm_head == "auto" and job.training.get("use_cpu", False)
+    ):
+        return True
     module, settings = read_objective(job.objective)
-    fused = job.lm_head == "fused" or (
-        job.lm_head == "auto" and not job.training.get("use_cpu", False)
-    )
-    name = module.__name__.rpartition(".")[2]
-    return not fused or (settings.needs is None and name != "ce") or name == "kl_to_base"
+    with torch.device("meta"):
+        objective = module.build(settings, Sizes(hidden=8, vocabulary=8, target=8))
+    return objective.token_loss is not None
+
+
+def _base_copy(job: TrainingJob) -> int:
+    """Return the bytes of a value of the copy that kl_to_base compares with; 0 without one."""
+    _, settings = read_objective(job.objective)
+    dtype = getattr(settings, "copy_dtype", None)
+    if dtype is None or job.lora is not None or job.schedule.weight == 0:
+        return 0
+    return int(getattr(torch, dtype).itemsize)
 
 
 def _whole_gradients(arguments: Any) -> bool:
@@ -203,9 +220,6 @@ def _optimizer_bytes(name: str) -> int:
 
 
 def _encoding(job: TrainingJob, counts: Counts) -> Encoding:
-    import torch
-    import transformers
-
     from sfr_eval.embeddings.encoder import Encoder
 
     parameters = size = None

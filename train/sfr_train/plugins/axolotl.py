@@ -9,10 +9,12 @@
 The interface is that of axolotl 0.19 (`axolotl.integrations.base.BasePlugin`).
 """
 
+from functools import partial
 from typing import Any
 
 from axolotl.integrations.base import BasePlugin
 from pydantic import BaseModel
+from transformers import Trainer
 
 from sfr_train.loop.suite_callback import SuiteCallback
 from sfr_train.objectives import read_objective
@@ -59,7 +61,8 @@ class SfrPlugin(BasePlugin):
         settings = _plain(cfg.sfr_evaluation)
         if settings is None:
             return []
-        return [SuiteCallback(tokenizer=trainer.processing_class, log=trainer.log, **settings)]
+        log = partial(Trainer.log, trainer)  # TRL's own would empty what it collects for its next
+        return [SuiteCallback(tokenizer=trainer.processing_class, log=log, **settings)]
 
 
 def _plain(value: Any) -> Any:

@@ -16,14 +16,14 @@ import torch
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.reading import read_model
-from sfr_train.flow.schedule import ScheduleSettings
+from sfr_train.flow.schedule import ScheduleSettings, without_idle_steps
 from sfr_train.loop.future_trainer import FutureTrainer
 from sfr_train.loop.gradient_gate import GradientGate
 from sfr_train.loop.gradient_ratio import GradientRatio
 from sfr_train.loop.head_run import HeadRun
 from sfr_train.loop.head_trainer import StepCallback
 from sfr_train.loop.sizes import sizes_of
-from sfr_train.objectives import read_objective
+from sfr_train.objectives import read_objective, trainer_of
 from sfr_train.objectives.base import Objective
 from sfr_train.plugins.text_targets import TextCollator, TextIndex, training_rows
 from sfr_train.targets.cached import Targets, load_or_build
@@ -49,8 +49,12 @@ def attach_future(
     """
     module, settings = read_objective(objective)
     name = module.__name__.rpartition(".")[2]
+    if trainer_of(objective) != "sft":
+        raise UserError(f"objective {name}: learns from samples; train it by sfr-eval train")
     if settings.needs is None:
         raise UserError(f"objective {name}: has no loss on the future; use compute_loss_func")
+    if isinstance(trainer, FutureTrainer):
+        raise UserError("attach_future: the trainer has a loss on the future already")
     if name == "kl_to_base":
         raise UserError("objective kl_to_base: needs SFRTrainer, which knows the base")
     plan = read_model(ScheduleSettings, schedule or {}, where="schedule")
@@ -83,6 +87,8 @@ def _extend(
         objective: Objective = module.build(settings, sizes)
     future = objective.future
     assert future is not None
+    if future.head is None:
+        schedule = without_idle_steps(schedule)
     own = type(trainer)
     trainer.__class__ = type(f"Future{own.__name__}", (AttachedTrainer, own), {})
     trainer.schedule, trainer.objective = schedule, objective

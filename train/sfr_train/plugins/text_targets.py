@@ -14,30 +14,36 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.errors import UserError
+from sfr_train.targets.blocks import ROWS, rows_of
 from sfr_train.targets.cached import Targets
 
 Integers = npt.NDArray[np.int64]
+_TOGETHER = 64  # rows taken apart at once; a packed one may have many samples
 
 
 def training_rows(dataset: Any) -> Any:
     """Return a data set of the samples, columns input_ids and labels: packed rows are taken apart,
     and without labels every token is learned. Raises UserError for what is not tokenized."""
-    import datasets
-
     names = set(getattr(dataset, "column_names", None) or ())
     if not hasattr(dataset, "__len__") or "input_ids" not in names:
         raise UserError("attach_future: train_dataset: give tokenized rows of a known number")
+    return dataset.with_format(None).map(
+        _samples, batched=True, batch_size=_TOGETHER, remove_columns=list(names), desc="samples"
+    )
 
-    def samples() -> Iterator[dict[str, list[int]]]:
-        for row in dataset:
-            ids, labels = list(row["input_ids"]), list(row.get("labels") or row["input_ids"])
-            start = 0
-            for length in row.get("seq_lengths") or [len(ids)]:
-                end = start + int(length)
-                yield {"input_ids": ids[start:end], "labels": labels[start:end]}
-                start = end
 
-    return datasets.Dataset.from_list(list(samples()))
+def _samples(rows: Mapping[str, Any]) -> dict[str, list[list[int]]]:
+    """Take the rows of a batch of columns apart."""
+    ids, labels = rows["input_ids"], rows.get("labels") or rows["input_ids"]
+    lengths = rows.get("seq_lengths") or [[len(row)] for row in ids]
+    samples: dict[str, list[list[int]]] = {"input_ids": [], "labels": []}
+    for row, targets, parts in zip(ids, labels, lengths, strict=True):
+        start = 0
+        for length in parts:
+            samples["input_ids"].append(row[start : start + length])
+            samples["labels"].append(targets[start : start + length])
+            start += length
+    return samples
 
 
 def digest(ids: Any) -> bytes:
@@ -50,7 +56,10 @@ class TextIndex:
     """From tokens to the row of a data set that has them."""
 
     def __init__(self, rows: Any) -> None:
-        self._rows = {digest(row["input_ids"]): i for i, row in enumerate(rows)}
+        self._rows: dict[bytes, int] = {}
+        for start in range(0, len(rows), ROWS):
+            block = rows_of(rows, start, min(start + ROWS, len(rows)))
+            self._rows |= {digest(ids): start + i for i, (ids, _) in enumerate(block)}
 
     def find(self, ids: Any) -> int | None:
         """Return the row; None if no row has these tokens."""
@@ -89,8 +98,7 @@ class TextCollator:
         import torch
 
         batch = dict(self.inner(examples))
-        rows, columns, states = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
-        states = [np.zeros(0, np.int64)]
+        rows, columns, states = ([np.zeros(0, np.int64)] for _ in range(3))
         for row, start, end in samples_of(batch):
             sample = self.index.find(batch["input_ids"][row, start:end])
             if sample is None:

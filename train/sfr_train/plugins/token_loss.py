@@ -28,8 +28,10 @@ def compute_loss_func(objective: str, **settings: Any) -> LossFunction:
     logits and token.
     """
     module, values = read_objective({"name": objective, **settings})
+    if objective == "kl_to_base":
+        raise UserError("objective kl_to_base: needs SFRTrainer, which knows the base")
     if values.needs is not None:
-        raise UserError(f"objective {objective}: reads the future; use plugins.future")
+        raise UserError(f"objective {objective}: reads the future; use attach_future")
     built = module.build(values, Sizes(hidden=1, vocabulary=1))
     if built.embedding_noise or built.hidden_noise:
         raise UserError(f"objective {objective}: adds noise inside the model; use SFRTrainer")

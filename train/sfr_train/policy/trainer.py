@@ -14,13 +14,14 @@ from sfr_train.loop.record_trainer import RecordTrainer
 from sfr_train.policy.sampling import Draw, hashed_sampling, warpers
 
 _EVALUATION = 2**31
-"""Added to the step of a draw for evaluation, which must not repeat the samples of training."""
+"""The step of all draws for evaluation: the same numbers each time, and none of training's."""
 
 
 class PolicyTrainer(RecordTrainer, GRPOTrainer):
     """trl.GRPOTrainer with reproducible samples."""
 
-    _evaluated = 0  # batches since the evaluation began
+    _moment: tuple[bool, int] | None = None  # training or not, and the step
+    _drawn = 0  # replies of all ranks since this moment began
 
     def _generate_single_turn(self, prompt_ids: Any, *arguments: Any, **options: Any) -> Any:
         by_another_engine = self.use_vllm or self.use_transformers_continuous_batching
@@ -30,17 +31,24 @@ class PolicyTrainer(RecordTrainer, GRPOTrainer):
             temperature=self.temperature, top_k=self.top_k, top_p=self.top_p, min_p=self.min_p
         )
         policy = self.accelerator.unwrap_model(self.model_wrapped)
-        with hashed_sampling(policy, self._draw(len(prompt_ids)), filters):
-            return super()._generate_single_turn(prompt_ids, *arguments, **options)
+        draw, training = self._draw(len(prompt_ids)), policy.training
+        policy.eval()  # TRL would sample with the dropout of an adapter
+        try:
+            with hashed_sampling(policy, draw, filters):
+                return super()._generate_single_turn(prompt_ids, *arguments, **options)
+        finally:
+            policy.train(training)
 
     def _draw(self, replies: int) -> Draw:
-        """Return the draw of this rank's part of a batch; ranks have equally many replies."""
-        step, first = self.state.global_step, self.accelerator.process_index * replies
-        if self.model.training:
-            return Draw(self.args.seed, step, first)
-        before = self._evaluated * replies * self.accelerator.num_processes
-        self._evaluated += 1
-        return Draw(self.args.seed, _EVALUATION + step, before + first)
+        """Return the draw of this rank's part of a batch; ranks have equally many replies. A step
+        may draw several batches (`steps_per_generation` below the accumulation), as does an
+        evaluation."""
+        training, step = self.model.training, self.state.global_step
+        if self._moment != (training, step):
+            self._moment, self._drawn = (training, step), 0
+        first = self._drawn + self.accelerator.process_index * replies
+        self._drawn += self.accelerator.num_processes * replies
+        return Draw(self.args.seed, step if training else _EVALUATION, first)
 
     def _calculate_rewards(self, *arguments: Any, **options: Any) -> Any:
         """Return the rewards of all ranks, (replies, functions). A reply for which one function has
@@ -50,8 +58,9 @@ class PolicyTrainer(RecordTrainer, GRPOTrainer):
         return rewards
 
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:
-        """Evaluate; the samples of an evaluation depend on its step alone."""
-        self._evaluated = 0
+        """Evaluate. Every evaluation draws by the same numbers, so that two differ by their models
+        alone."""
+        self._moment = None
         return super().evaluation_loop(*arguments, **options)
 
     def log_apart(self, values: dict[str, float]) -> None:

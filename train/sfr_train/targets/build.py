@@ -129,6 +129,7 @@ class Build:
         if place.is_file():
             return
         block = scan(self._dataset, int(name), tokenizer=self._tokenizer, settings=self._settings)
+        self._blocks.mkdir(parents=True, exist_ok=True)  # another found no target, and cleared up
         with self._worker.file(place) as scratch:
             block.write(scratch)
 
@@ -139,6 +140,7 @@ class Build:
 
     def _write_plan(self) -> None:
         ends, total = [], 0
+        self._blocks.mkdir(parents=True, exist_ok=True)
         with self._file(self._scratch / "keys.bin") as stream:
             for file in self._block_files():
                 keys = read_keys(file)
@@ -146,6 +148,7 @@ class Build:
                 total += len(keys)
                 ends.append(total)
         if total == 0:
+            shutil.rmtree(self._folder, ignore_errors=True)  # of no use to anyone
             raise UserError(
                 f"targets: none of {len(self._dataset):,} rows has {self._settings.shortest} reply "
                 "tokens after an anchor; lower targets.minimum or targets.k"

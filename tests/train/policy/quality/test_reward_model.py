@@ -23,6 +23,7 @@ def test_rewards_are_those_of_the_harness_and_leave_no_file(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = chat_reward_model(tiny_checkpoint, tmp_path / "reward")
+    before = set((cache_folder() / "rewards").glob("*/*"))  # of other tests
     quality = build(Settings(model=str(folder)), [])
     prompt = [{"role": "user", "content": "Where do I begin?"}]
     rewards = quality([prompt] * 2, [turn(text) for text in REPLIES])
@@ -30,7 +31,7 @@ def test_rewards_are_those_of_the_harness_and_leave_no_file(
     direct = RewardModel(str(folder), tmp_path / "cache")
     assert rewards == pytest.approx(direct.rewards([(asked, text) for text in REPLIES]))
     assert rewards[0] != rewards[1]
-    assert not list((cache_folder() / "rewards").glob("*/*"))
+    assert set((cache_folder() / "rewards").glob("*/*")) == before
 
 
 def test_a_reply_beyond_the_window_has_no_reward(tmp_path: Path) -> None:

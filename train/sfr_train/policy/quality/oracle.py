@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     )
 
 
+def fingerprint(settings: Settings) -> str:
+    """Return the version of the benchmark, whose grammar decides."""
+    return str(PersonaWorld.load(find_suite("persona")).version)
+
+
 def build(settings: Settings, rows: Sequence[Any]) -> Callable[..., list[float]]:
     """Return the reward function. Raises UserError for a prompt that is none of the benchmark's."""
     world = PersonaWorld.load(find_suite("persona"))

@@ -164,14 +164,13 @@ def test_a_reply_without_a_quality_is_left_out(
     assert not torch.isnan(rewards[1:]).any()
 
 
-@pytest.mark.parametrize("entropy_coef", [0.0, 0.5])
 def test_the_entropy_bonus_of_trl_is_reachable(
-    entropy_coef: float, tokenizer: Any, chats: list[Any], tmp_path: Path
+    tokenizer: Any, chats: list[Any], tmp_path: Path
 ) -> None:
     trainer = policy_trainer_of(
-        tokenizer, chats, tmp_path, objective=OBJECTIVES["ebft"], max_steps=1,
-        entropy_coef=entropy_coef,
-    )  # fmt: skip
+        tokenizer, chats, tmp_path, objective=OBJECTIVES["ebft"], max_steps=1, entropy_coef=0.5
+    )
     trainer.train()
     row = trainer.state.log_history[0]
-    assert row["loss"] == pytest.approx(-entropy_coef * row["entropy"], abs=0.05)
+    assert row["loss"] == pytest.approx(-0.5 * row["entropy"], abs=0.05)
+    assert row["entropy"] > 1  # the bonus is far above that tolerance

@@ -74,7 +74,7 @@ def test_matching_features_comes_nearer_to_the_data(
 
 
 SEEDS = (11, 12, 13, 14, 15)
-"""The settings of demo_dqo were chosen by others."""
+"""None of those by which the settings of demo_dqo were chosen."""
 
 
 @pytest.mark.slow

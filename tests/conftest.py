@@ -1,6 +1,7 @@
 """What all tests share: a clean environment, a cache of their own, a tiny real checkpoint."""
 
 import os
+import secrets
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Of tests/support/ray_nodes.py. Ray reads it when it is imported, which vLLM and TRL do.
+os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -15,9 +14,8 @@ from pathlib import Path
 
 from tests.support.fault_runs import PATIENCE
 
-AUTHENTICATION = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-"""A driver must have these in its environment before it imports ray."""
-os.environ.update(AUTHENTICATION)
+AUTHENTICATION = {name: os.environ[name] for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
+"""A driver must have these before it imports ray; tests/conftest.py sets them."""
 _ROOT = Path(__file__).parents[2]
 _PORTS = (
     *("object-manager-port", "node-manager-port", "metrics-export-port"),

@@ -1,6 +1,6 @@
 """Loading a base model: dtype, attention, four bits, and settings that would be ignored."""
 
-import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,7 +69,7 @@ def test_four_bits_need_bitsandbytes_and_an_adapter(monkeypatch: pytest.MonkeyPa
         check_loading(job(loading=loading, lora={}), ARGUMENTS)
 
 
-@pytest.mark.skipif("bitsandbytes" not in sys.modules, reason="bitsandbytes is not installed")
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="pip install bitsandbytes")
 def test_four_bits_are_loaded(checkpoint: Path) -> None:
     loaded = job(checkpoint, loading={"load_in_4bit": True}, lora={})
     model, _ = load_base(loaded, str(checkpoint), arguments=ARGUMENTS)

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 from . import confine, fresh
+from .filters import Filter
 from .wire import read_frame, write_frame, write_json
 
 _CHUNK = 1 << 16
@@ -26,7 +27,7 @@ class Confinement:
 
     def __init__(self) -> None:
         self.ruleset: int | None = None  # Landlock's; None: not made yet, or not used
-        self.seccomp: confine.Filter | None = None
+        self.seccomp: Filter | None = None
 
     def enter(self) -> None:
         """Enter Landlock, then the filter, which has to come last."""
@@ -132,6 +133,9 @@ def _run_test(
             os.close(wire)
             os.close(input_write)
             os.close(output_read)
+            if confined.seccomp is not None:  # it cannot fork: nothing else has to be found later
+                os.setsid()  # signals to its group reach the program alone
+                confine.die_with_parent()
             confined.enter()
             if call:
                 fresh.to_null(0, 1, 2)

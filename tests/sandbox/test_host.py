@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_host.py -- servers that stop or vanish cost a time limit, not a grade."""
+"""pytest tests/sandbox/test_host.py -- a server that stops or dies is replaced in time."""
 
 import os
 import signal

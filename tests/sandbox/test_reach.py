@@ -1,4 +1,4 @@
-"""pytest tests/sandbox/test_reach.py -- no tier lets a program change files or processes of the host."""
+"""pytest tests/sandbox/test_reach.py -- programs change no file or process of the host."""
 
 import contextlib
 import os

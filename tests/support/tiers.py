@@ -3,7 +3,6 @@
 import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -81,8 +81,10 @@ def _obstacle(tier: Tier) -> str:
         return "bubblewrap is not installed"
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
-    if tier == "namespaces" and os.geteuid() == 0 and not world_readable(python_prefix()):
-        return f"root cannot become an ordinary user: {python_prefix()} is not readable by everyone"
+    if tier in ("namespaces", "landlock") and os.geteuid() == 0:
+        prefix = python_prefix()
+        if not world_readable(prefix):
+            return f"root cannot become an ordinary user: {prefix} is not readable by everyone"
     if tier == "landlock" and confine.landlock_abi() < 6:
         return "this kernel's Landlock cannot confine signals (version 6 can)"
     return ""

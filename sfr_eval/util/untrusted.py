@@ -50,6 +50,12 @@ def clean_json(text: str) -> str:
     return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", without_secrets(text))
 
 
+def whole_text(text: str) -> str:
+    """Return text that UTF-8 can hold: half of a surrogate pair, which JSON can carry, becomes a
+    question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 def without_secrets(text: str) -> str:
     """Remove the keys that the environment holds, tokens of an Authorization header, and
     `user:password@` in addresses."""

@@ -36,6 +36,8 @@ _UNSHOWN = re.compile(
     "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def clean(text: str) -> str:
     """Prepare text for a terminal or an XML file. Whatever would move the cursor, change colours or
@@ -48,6 +50,20 @@ def clean_json(text: str) -> str:
     """Prepare JSON for a terminal. Such characters can only occur in strings, where JSON has an
     escape of its own, so a reader gets the same value."""
     return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", without_secrets(text))
+
+
+def whole_text(text: str) -> str:
+    """Return text that UTF-8 can hold: half of a surrogate pair, which JSON can carry, becomes a
+    question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def whole_json(text: str) -> str:
+    """Return JSON that UTF-8 can hold, with the same value: half of a surrogate pair is written in
+    JSON's own escape."""
+    if text.isascii():
+        return text
+    return _HALF.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def without_secrets(text: str) -> str:

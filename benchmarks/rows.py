@@ -165,6 +165,19 @@ def geometry(result: Any) -> Iterator[Row]:
     )
 
 
+def states(result: Any) -> Iterator[Row]:
+    ours, others = result["best"]["ours"], dict(result["best"])
+    del others["ours"]
+    name = min(others, key=lambda side: others[side]["cpu"])
+    yield Row(
+        what=f"hidden states and token statistics, {result['model']}, {result['replies']} replies",
+        ours=f"{ours['cpu']:.1f} CPU s",
+        name=f"a forward pass in transformers, {name}",
+        other=f"{others[name]['cpu']:.1f} CPU s",
+        ratio=cost(ours["cpu"], others[name]["cpu"]),
+    )
+
+
 def judge_overhead(result: Any) -> Iterator[Row]:
     best = {
         side: [min(column) for column in zip(*runs, strict=True)]
@@ -214,6 +227,7 @@ READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "lexical_scale": lexical_scale,
     "score_scale": score_scale,
     "geometry": geometry,
+    "states": states,
     "judge_overhead": judge_overhead,
     "startup": startup,
     "index": index,

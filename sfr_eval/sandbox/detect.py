@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.sandbox.checker import Checker
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.inside import confine
 from sfr_eval.sandbox.isolation import Tier, python_prefix, world_readable
@@ -66,7 +67,8 @@ def probe(host: Host) -> None:
     """Run a small program in a server. Raises HostError unless it passes."""
     problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
     program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
-    verdict = run_program(host, program, mode="faithful", limits=Limits())
+    with Checker() as checker:
+        verdict = run_program(host, program, mode="faithful", limits=Limits(), checker=checker)
     if not verdict.passed:
         raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
 
@@ -79,8 +81,10 @@ def _obstacle(tier: Tier) -> str:
         return "bubblewrap is not installed"
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
-    if tier == "namespaces" and os.geteuid() == 0 and not world_readable(python_prefix()):
-        return f"root cannot become an ordinary user: {python_prefix()} is not readable by everyone"
+    if tier in ("namespaces", "landlock") and os.geteuid() == 0:
+        prefix = python_prefix()
+        if not world_readable(prefix):
+            return f"root cannot become an ordinary user: {prefix} is not readable by everyone"
     if tier == "landlock" and confine.landlock_abi() < 6:
         return "this kernel's Landlock cannot confine signals (version 6 can)"
     return ""

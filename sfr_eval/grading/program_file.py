@@ -35,6 +35,9 @@ from sfr_eval.util.progress import Bar, log
 from sfr_eval.util.reading import parsed_json
 from sfr_eval.util.untrusted import bounded_lines, open_for_append
 
+MOST_SECONDS = 86_400
+"""Longest time limit of a program."""
+
 
 class ProgramRow(BaseModel):
     """One line of the input. Tests come as `tests` (standard input, or functional with `fn_name`),
@@ -94,6 +97,8 @@ def grade_file(
 
     All rows of `output` share mode, limits and isolation tier, which its first line records.
     """
+    if seconds is not None and not 0 < seconds <= MOST_SECONDS:  # catches NaN, too
+        raise UserError(f"--seconds {seconds:g}: must be above 0 and at most {MOST_SECONDS:,}")
     programs = list(read_programs(source))
     isolation = detect(unsafe=unsafe)
     log(isolation.line)

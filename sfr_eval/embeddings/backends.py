@@ -14,7 +14,7 @@ import numpy as np
 
 from sfr_eval.embeddings.cache import Embeddings
 from sfr_eval.embeddings.locate import need
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.util.files import atomic_path
 
 if TYPE_CHECKING:
@@ -200,6 +200,6 @@ def sentence_transformer(folder: Path, *, name: str, bfloat16: bool) -> "Sentenc
     try:
         options = {"dtype": torch.bfloat16} if bfloat16 else None
         return SentenceTransformer(str(folder), trust_remote_code=False, model_kwargs=options)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # noqa: BLE001 (files of any content)
+        reason = brief_error(error)
         raise UserError(f"--encoder {name}: cannot be loaded: {reason}") from None

@@ -21,7 +21,7 @@ WITHOUT_A_TEST_FILE = {
         "hidden_maps hidden_two_runs layer_profiles page pass_at_k tables token_curves verdict"
     ),
     "sfr_eval/samplers": "rows subject",
-    "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade host isolation run types",
+    "sfr_eval/sandbox": "attempt detect evalplus evalplus_inputs grade isolation run types",
     "sfr_eval/sandbox/inside": "asserts compat confine fresh keeper plain prelude server wire",
     "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",

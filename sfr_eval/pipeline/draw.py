@@ -31,7 +31,6 @@ from sfr_eval.version import __version__
 ENGINE_LOG = Path("logs", "engine.log")
 """What the engine and its processes print during a session, in the run folder."""
 
-_APPEND_SECONDS = 0.2
 _FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
 
 
@@ -178,14 +177,13 @@ def _sample(
         writer = ready.folder.writer()
         try:
             with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
-                for batch in _gather(engine, missing):
-                    writer.append(batch)
-                    for sample in batch:
-                        if is_missing(stored.get(sample.sample_id)):
-                            stored[sample.sample_id] = sample
-                        tokens += sample.completion_tokens
-                    drawn += len(batch)
-                    bar.advance(len(batch))
+                for sample in engine.sample(missing):
+                    writer.append((sample,))  # at once: the next one may be minutes away
+                    if is_missing(stored.get(sample.sample_id)):
+                        stored[sample.sample_id] = sample
+                    tokens += sample.completion_tokens
+                    drawn += 1
+                    bar.advance()
         finally:
             seconds = time.monotonic() - loaded
             session = Session(
@@ -197,27 +195,6 @@ def _sample(
                 tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
             )
             record(SamplerFacts.model_validate(engine.describe()), session)
-
-
-def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Yield samples in small batches, so that a write costs little. When the sampler is
-    interrupted or dies, the samples at hand are yielded before the error goes on."""
-    batch: list[Sample] = []
-    since = time.monotonic()
-    stream = sampler.sample(requests)
-    try:
-        for sample in stream:
-            batch.append(sample)
-            if time.monotonic() - since > _APPEND_SECONDS:
-                yield batch
-                batch = []
-                since = time.monotonic()
-    except (KeyboardInterrupt, Exception):
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.against import Against
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
+from sfr_eval.store.unfinished import refuse_unfinished
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
@@ -169,9 +170,12 @@ class Results(Record):
     paired: dict[str, tuple[Estimate, ...]] = Field({})  # suite -> run minus teacher, by query
 
     @classmethod
-    def load(cls, folder: Path) -> "Results":
-        """Read the results of a run folder. Raises UserError if they are missing or damaged."""
+    def load(cls, folder: Path, *, interrupted: bool = False) -> "Results":
+        """Read the results of a run folder. Raises UserError if they are missing or damaged, and,
+        unless `interrupted` is set, if a measurement was interrupted while it replaced values."""
         file = folder / FILE
+        if not interrupted and file.exists():
+            refuse_unfinished(folder)
         try:
             return cls.model_validate_json(plain_bytes(file))
         except FileNotFoundError:

@@ -105,12 +105,19 @@ class RunFolder:
 
     def seal(self, samples: Sequence[Sample]) -> str:
         """Write the rows as Parquet, in the order given: equal rows give equal bytes. Returns the
-        sha256 of the file, for `sealed` in the manifest."""
+        sha256 of the file, for `sealed` in the manifest.
+
+        Results of other rows are removed first: a kill before the new ones are measured must not
+        leave both side by side.
+        """
         import pyarrow.parquet as pq
 
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
             pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
-            return _sha256(temporary)
+            digest = _sha256(temporary)
+            if self.samples_file.is_file() and digest != _sha256(self.samples_file):
+                self.results_file.unlink(missing_ok=True)
+            return digest
 
     def sealed_samples(self) -> list[Sample]:
         """Return the rows of samples.parquet, in plan order. Raises UserError if the file is

@@ -56,7 +56,13 @@ def open_sampler(ready: Preflight, missing: Sequence[Request]) -> AbstractContex
     return closing(ready.subject.build_sampler(ready.suites, missing))
 
 
-def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
+OnSamples = Callable[[Sequence[Sample]], None]
+"""Called with the samples of this session, as they are stored."""
+
+
+def draw(
+    ready: Preflight, *, sampler: OpenSampler = open_sampler, on_samples: OnSamples | None = None
+) -> Drawn:
     """Draw what is not stored yet and seal the samples. Raises RunError if the engine died; the
     rows that were finished are kept, as they are on an interrupt."""
     folder = ready.folder
@@ -80,7 +86,9 @@ def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
     if missing:
         try:
             with terminate_as_interrupt(), log_kept_in(folder.path / ENGINE_LOG):
-                facts, session = _sample(ready, missing, stored, sampler=sampler)
+                facts, session = _sample(
+                    ready, missing, stored, sampler=sampler, on_samples=on_samples
+                )
                 manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
@@ -156,6 +164,7 @@ def _sample(
     stored: dict[str, Sample],
     *,
     sampler: OpenSampler,
+    on_samples: OnSamples | None,
 ) -> tuple[SamplerFacts, Session]:
     """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
     date = f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
@@ -167,6 +176,8 @@ def _sample(
         with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
             for batch in _gather(engine, missing):
                 writer.append(batch)
+                if on_samples is not None:
+                    on_samples(batch)
                 for sample in batch:
                     if is_missing(stored.get(sample.sample_id)):
                         stored[sample.sample_id] = sample

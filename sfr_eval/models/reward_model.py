@@ -16,8 +16,9 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint, resolve
-from sfr_eval.models.fingerprint import read_json_object, safetensors_names, weight_files
+from sfr_eval.models.fingerprint import read_json_object, weight_files
 from sfr_eval.models.prompting import merged_turns
+from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.types import Message
 from sfr_eval.util.files import write_atomic
 
@@ -77,7 +78,7 @@ def _check_files(folder: Path, where: str) -> None:
     files = weight_files(folder)
     if any(file.suffix != ".safetensors" for file in files):
         return  # names in other formats are known only once they are loaded
-    there = {name for file in files for name in safetensors_names(file)}
+    there = {name for file in files for name in read_header(file)}
     body = f"{model.base_model_prefix}."
     head = [name for name in model.state_dict() if not name.startswith(body)]
     if lacking := [name for name in head if name not in there]:

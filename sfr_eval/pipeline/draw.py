@@ -31,7 +31,6 @@ from sfr_eval.version import __version__
 ENGINE_LOG = Path("logs", "engine.log")
 """What the engine and its processes print during a session, in the run folder."""
 
-_APPEND_SECONDS = 0.2
 _FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
 
 
@@ -83,13 +82,23 @@ def draw(
         keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended_early: BaseException | None = None
+
+    def record(facts: SamplerFacts, session: Session) -> None:
+        nonlocal manifest
+        manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
+        folder.write_manifest(manifest.model_copy(update={"status": "running"}))
+
     if missing:
         try:
             with terminate_as_interrupt(), log_kept_in(folder.path / ENGINE_LOG):
-                facts, session = _sample(
-                    ready, missing, stored, sampler=sampler, on_samples=on_samples
+                _sample(
+                    ready,
+                    missing,
+                    stored,
+                    sampler=sampler,
+                    on_samples=on_samples,
+                    record=record,
                 )
-                manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
     samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
@@ -165,54 +174,41 @@ def _sample(
     *,
     sampler: OpenSampler,
     on_samples: OnSamples | None,
-) -> tuple[SamplerFacts, Session]:
-    """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
+    record: Callable[[SamplerFacts, Session], None],
+) -> None:
+    """Sample what is missing into the store and into `stored`. What the engine says of itself is
+    recorded when it has started, for a session that is killed, and when it ends."""
     date = f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
     started = time.monotonic()
     with sampler(ready, missing) as engine:
         loaded = time.monotonic()
-        tokens = 0
+        start_seconds = round(loaded - started, 2)
+        facts = {name: value for name, value in engine.describe().items() if name != "cost"}
+        record(SamplerFacts.model_validate(facts), Session(date=date, start_seconds=start_seconds))
+        drawn = tokens = 0
         writer = ready.folder.writer()
-        with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
-            for batch in _gather(engine, missing):
-                writer.append(batch)
-                if on_samples is not None:
-                    on_samples(batch)
-                for sample in batch:
+        try:
+            with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
+                for sample in engine.sample(missing):
+                    writer.append((sample,))  # at once: the next one may be minutes away
+                    if on_samples is not None:
+                        on_samples((sample,))
                     if is_missing(stored.get(sample.sample_id)):
                         stored[sample.sample_id] = sample
                     tokens += sample.completion_tokens
-                bar.advance(len(batch))
-        seconds = time.monotonic() - loaded
-        return SamplerFacts.model_validate(engine.describe()), Session(
-            date=date,
-            samples=len(missing),
-            completion_tokens=tokens,
-            start_seconds=round(loaded - started, 2),
-            sampling_seconds=round(seconds, 2),
-            tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
-        )
-
-
-def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Yield samples in small batches, so that a write costs little. When the sampler is
-    interrupted or dies, the samples at hand are yielded before the error goes on."""
-    batch: list[Sample] = []
-    since = time.monotonic()
-    stream = sampler.sample(requests)
-    try:
-        for sample in stream:
-            batch.append(sample)
-            if time.monotonic() - since > _APPEND_SECONDS:
-                yield batch
-                batch = []
-                since = time.monotonic()
-    except (KeyboardInterrupt, Exception):
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+                    drawn += 1
+                    bar.advance()
+        finally:
+            seconds = time.monotonic() - loaded
+            session = Session(
+                date=date,
+                samples=drawn,
+                completion_tokens=tokens,
+                start_seconds=start_seconds,
+                sampling_seconds=round(seconds, 2),
+                tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
+            )
+            record(SamplerFacts.model_validate(engine.describe()), session)
 
 
 @contextmanager

@@ -26,8 +26,8 @@ from sfr_eval.util.progress import log, waiting
 
 WORTH = 2_000
 """Requests of a run from which it pays to load the encoder a second time."""
-_WAITING = 64  # batches of replies, each of at most _BATCH
-_BATCH = 1_024
+_WAITING = 256  # batches of _BATCH replies
+_BATCH = 128
 _REST_SECONDS = 5.0  # for what the process has at hand when sampling ends
 _STOP_SECONDS = 10.0  # for the texts that it is embedding
 
@@ -37,6 +37,7 @@ class BesideSampling:
 
     def __init__(self, task: Task) -> None:
         self._task = task
+        self._rows: list[str] = []
         self._batches: queue.Queue[bytes | None] = queue.Queue(_WAITING)
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._send, daemon=True)
@@ -44,13 +45,18 @@ class BesideSampling:
 
     def offer(self, samples: Sequence[Sample]) -> None:
         """Hand over replies. Returns at once."""
-        rows = [(sample.suite, sample.text) for sample in samples if sample.has_text]
-        if rows and self._process is None:
+        for sample in samples:
+            if sample.has_text:
+                self._rows.append(f"{json.dumps((sample.suite, sample.text))}\n")
+            if len(self._rows) >= _BATCH:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._process is None:
             self._start()
-        for start in range(0, len(rows), _BATCH):
-            batch = "".join(f"{json.dumps(row)}\n" for row in rows[start : start + _BATCH])
-            with suppress(queue.Full):
-                self._batches.put_nowait(batch.encode())
+        with suppress(queue.Full):
+            self._batches.put_nowait("".join(self._rows).encode())
+        self._rows = []
 
     def _start(self) -> None:
         self._process = subprocess.Popen(
@@ -81,6 +87,7 @@ class BesideSampling:
     def close(self) -> None:
         """Let it save what it has, and end it. One that died before is a line in the log."""
         if self._process is not None:
+            self._pass_on()
             if self._process.poll():
                 log(f"note: the replies are embedded after sampling: {self._last_error}")
             try:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from sfr_eval.types import Sample
 from sfr_eval.util.files import append_whole, writing_to
-from sfr_eval.util.untrusted import open_for_append
+from sfr_eval.util.untrusted import open_for_append, whole_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +24,14 @@ Row = TypeVar("Row")
 
 _FSYNC_SECONDS = 5.0
 _CHECKSUM = ',"crc":"'
+_INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
+_RANGES = {
+    "index": _INT32,
+    "seed": _INT64,
+    "prompt_tokens": _INT32,
+    "completion_tokens": _INT32,
+}
+_TEXTS = ("sample_id", "suite", "query", "persona", "status", "text", "error")
 
 
 class SampleWriter:
@@ -124,6 +132,20 @@ def sample_from(row: dict[str, Any]) -> Sample:
 @functools.cache
 def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def unstorable(sample: Sample) -> str:
+    """Return the name of a field that samples.parquet cannot hold, or "": half of a surrogate pair
+    in a text, a number out of range, or something of another type."""
+    for name, (least, most) in _RANGES.items():
+        value = getattr(sample, name)
+        if type(value) is not int or not least <= value <= most:
+            return name
+    for name in _TEXTS:
+        value = getattr(sample, name)
+        if not isinstance(value, str) or not (value.isascii() or whole_text(value) == value):
+            return name
+    return "" if isinstance(sample.temperature, float | int) else "temperature"
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":

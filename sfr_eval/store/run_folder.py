@@ -21,7 +21,7 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table, unstorable
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
@@ -77,7 +77,8 @@ class RunFolder:
         """Return all stored rows by sample_id. An answer replaces an earlier error of the same id.
 
         A torn last line is what a crash leaves, and is dropped. A damaged line elsewhere is dropped
-        too, but listed in `damaged`. Either way the row is missing and will be drawn again.
+        too, but listed in `damaged`, as is a row that could not be sealed. Either way the row is
+        missing and will be drawn again.
         """
         rows: dict[str, Sample] = {}
         self.damaged = []
@@ -88,7 +89,7 @@ class RunFolder:
                 raise UserError(f"{file}: cannot be read ({error.strerror})") from None
             for number, line in enumerate(lines, start=1):
                 sample = decode_row(line, Sample)
-                if sample is None:
+                if sample is None or unstorable(sample):
                     if number < len(lines):
                         self.damaged.append(f"{file}:{number}")
                     continue

@@ -5,10 +5,13 @@ is the one place that decides what they may do there: be text, and no more of it
 """
 
 import codecs
+import errno
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +39,8 @@ _UNSHOWN = re.compile(
     "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def clean(text: str) -> str:
     """Prepare text for a terminal or an XML file. Whatever would move the cursor, change colours or
@@ -48,6 +53,20 @@ def clean_json(text: str) -> str:
     """Prepare JSON for a terminal. Such characters can only occur in strings, where JSON has an
     escape of its own, so a reader gets the same value."""
     return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", without_secrets(text))
+
+
+def whole_text(text: str) -> str:
+    """Return text that UTF-8 can hold: half of a surrogate pair, which JSON can carry, becomes a
+    question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def whole_json(text: str) -> str:
+    """Return JSON that UTF-8 can hold, with the same value: half of a surrogate pair is written in
+    JSON's own escape."""
+    if text.isascii():
+        return text
+    return _HALF.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def without_secrets(text: str) -> str:
@@ -70,11 +89,49 @@ def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_HANDED_OVER = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+"""What a shell names for `<(command)` and for a pipe: there the user chose to wait."""
+
+
+def open_plain(file: Path) -> BufferedReader:
+    """Open a file to read. Raises UserError for a named pipe, a socket or a device, on which a
+    reader could wait for ever; OSError if it cannot be opened or is a folder."""
+    handed_over = str(file).startswith(_HANDED_OVER)
+    kind = stat.S_IFMT(file.stat().st_mode)
+    if kind in _SPECIAL and not handed_over:
+        raise UserError(f"{file}: is {_SPECIAL[kind]}, not a file; put the file itself there")
+    # Should it have become a pipe meanwhile, opening it does not wait for a writer.
+    waits = 0 if handed_over else os.O_NONBLOCK
+    stream = open(file, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
+    if handed_over or stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        return stream
+    stream.close()
+    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+
+
+def plain_bytes(file: Path) -> bytes:
+    """Return the content of a file; see `open_plain`."""
+    with open_plain(file) as stream:
+        return stream.read()
+
+
+def plain_text(file: Path) -> str:
+    """Return the content of a UTF-8 file, without a byte order mark; see `open_plain`. Raises
+    UnicodeDecodeError for anything else."""
+    return plain_bytes(file).removeprefix(codecs.BOM_UTF8).decode()
+
+
 def bounded_lines(file: Path) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, text) of a UTF-8 file. Raises UserError if it cannot be read, and
     for a line of more than MAX_LINE_BYTES before it fills the memory."""
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             # Each line is cut at one byte more than allowed.
             lines = iter(lambda: stream.readline(MAX_LINE_BYTES + 1), b"")
             for number, line in enumerate(lines, start=1):

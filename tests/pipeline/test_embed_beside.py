@@ -18,6 +18,7 @@ from sfr_eval.pipeline import embed_beside as module
 from sfr_eval.pipeline import run
 from sfr_eval.pipeline.embed_beside import BesideSampling
 from sfr_eval.pipeline.embed_worker import Task
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
 
@@ -73,17 +74,20 @@ def test_what_the_metrics_will_read_is_embedded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_REST_SECONDS", 300)
+    monkeypatch.setattr(module, "_BATCH", 2)
     beside = BesideSampling(task(tmp_path))
     beside.offer([sample("<think>Hm.</think>Pour the hot tea now."), sample("", status="error")])
     beside.offer([sample("Arr!")])
+    beside.offer([sample("Aye.")])  # does not fill a batch
     beside.close()
     encoder = Encoder(None, tmp_path)
-    assert all(text_key(text) in encoder._store for text in ("Pour the hot", "Arr!"))
-    assert len(encoder._store._places) == 2
+    assert all(text_key(text) in encoder._store for text in ("Pour the hot", "Arr!", "Aye."))
+    assert len(encoder._store._places) == 3
 
 
 def test_results_are_equal_byte_for_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_REST_SECONDS", 300)
+    monkeypatch.setattr(module, "_BATCH", 8)
     ended: list[tuple[int | None, int]] = []
     close = BesideSampling.close
 
@@ -105,7 +109,7 @@ def test_results_are_equal_byte_for_byte(tmp_path: Path, monkeypatch: pytest.Mon
                 limit=2,
                 samples=4,
                 temperatures=(0.7, 1.0),
-                metrics=("semantic",),
+                score=ScoreSettings(metrics=("semantic",)),
                 output=tmp_path / name / "run",
             )
         )
@@ -117,8 +121,9 @@ def test_results_are_equal_byte_for_byte(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_process_that_dies_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(module, "_BATCH", 1)
     beside = BesideSampling(task(tmp_path))
     beside.offer([sample("Arr!")])
     assert beside._process is not None
@@ -134,6 +139,7 @@ def test_sampling_does_not_wait_for_a_slow_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_REST_SECONDS", 0.1)
+    monkeypatch.setattr(module, "_BATCH", 1)
     beside = BesideSampling(task(tmp_path))
     beside.offer([sample("Arr!")])
     assert beside._process is not None
@@ -154,7 +160,7 @@ from pathlib import Path
 from sfr_eval.pipeline.embed_beside import BesideSampling
 from tests.pipeline.test_embed_beside import sample, task
 beside = BesideSampling(task(Path(sys.argv[1])))
-beside.offer([sample("Arr!")])
+beside.offer([sample(f"Arr, {n}!") for n in range(200)])
 print(beside._process.pid, flush=True)
 time.sleep(1000)
 """

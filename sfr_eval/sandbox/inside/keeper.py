@@ -11,11 +11,13 @@ import time
 from types import CodeType
 from typing import Any
 
-from . import confine, fresh
+from . import confine, fresh, root
+from .filters import Filter
 from .wire import read_frame, write_frame, write_json
 
 _CHUNK = 1 << 16
 _NOTE = 202  # bytes
+_SLOW = 1.0  # seconds
 _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
@@ -26,10 +28,11 @@ class Confinement:
 
     def __init__(self) -> None:
         self.ruleset: int | None = None  # Landlock's; None: not made yet, or not used
-        self.seccomp: confine.Filter | None = None
+        self.seccomp: Filter | None = None
 
     def enter(self) -> None:
         """Enter Landlock, then the filter, which has to come last."""
+        root.forget_proc()
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
@@ -62,23 +65,23 @@ def ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
 
 
 def waited(pid: int | str) -> float | None:
-    """Return the seconds that a process's threads were ready to run but had no core. `pid` is its
-    number in /proc. None if the kernel does not count them."""
-    nanoseconds = 0
+    """Return how long a process's threads were ready to run but had no core, in seconds of the
+    thread that lacked one longest: their sum would be longer than the time in which nothing of the
+    process ran. `pid` is its number in /proc. None if the kernel does not count them."""
+    nanoseconds = [0]
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat") as stream:
-                nanoseconds += int(stream.read().split()[1])
+        for thread in root.list_proc(f"{pid}/task"):
+            text = root.read_proc(f"{pid}/task/{thread}/schedstat")
+            nanoseconds.append(int(text.split()[1]))
     except (OSError, ValueError, IndexError):
         return None
-    return nanoseconds / 1e9
+    return max(nanoseconds) / 1e9
 
 
 def _waited_child() -> float | None:
     """Like `waited`, for the only child: /proc shows an outer namespace and another number."""
     try:
-        with open("/proc/thread-self/children") as stream:
-            return waited(stream.read().strip())
+        return waited(root.read_proc("thread-self/children").strip())
     except OSError:
         return None
 
@@ -132,6 +135,9 @@ def _run_test(
             os.close(wire)
             os.close(input_write)
             os.close(output_read)
+            if confined.seccomp is not None:  # it cannot fork: nothing else has to be found later
+                os.setsid()  # signals to its group reach the program alone
+                confine.die_with_parent()
             confined.enter()
             if call:
                 fresh.to_null(0, 1, 2)
@@ -151,7 +157,10 @@ def _run_test(
     text = b"" if call else text
     relay = _Relay(pid=pid, source=input_write, sink=output_read, text=text, limit=job["output"])
     end = relay.until(started + job["seconds"])
-    delay = _waited_child() if end == "time" else None
+    own = time.monotonic() - started
+    delay = _waited_child() if end == "time" or own > _SLOW else None
+    if not end and delay is not None and own - delay > (job["own_seconds"] or own):
+        end = "time"
     if end:
         os.kill(pid, signal.SIGKILL)
     _, status_word, usage = os.wait4(pid, 0)

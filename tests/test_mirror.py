@@ -26,7 +26,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/stats": "arrays jackknife rarefaction",
     "sfr_eval/suites": "spec stored",
     "sfr_eval/suites/world": "persona_source",
-    "sfr_eval/util": "assets files untrusted",
+    "sfr_eval/util": "assets untrusted",
     "train/sfr_train": "settings",
     "train/sfr_train/data": "hub",
     "train/sfr_train/loop": "forks sft_config",

@@ -4,7 +4,7 @@ long its window is."""
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.fingerprint import read_json_object
 
@@ -52,15 +52,28 @@ def check_continues_text(checkpoint: Checkpoint) -> None:
 
 
 def load_config(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
-    """Return transformers' config of a checkpoint; None for a model type that it does not know."""
+    """Return transformers' config of a checkpoint; None for a model type that it does not know.
+    Raises UserError if it knows the type and refuses the values."""
     from transformers import AutoConfig
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+    folder = _config_folder(checkpoint)
+    raw = read_json_object(folder / "config.json") if folder is not None else {}
+    kind = raw.get("model_type")
+    known = isinstance(kind, str) and kind in CONFIG_MAPPING
     try:
-        return AutoConfig.from_pretrained(
-            _config_folder(checkpoint), trust_remote_code=trust_remote_code
-        )
-    except (OSError, ValueError, KeyError, ImportError, AttributeError):
-        return None
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        # How attention and experts are computed is ours to choose: a name in the file could make
+        # transformers fetch a kernel, which is code.
+        config._attn_implementation = config._experts_implementation = None
+    except Exception as error:  # noqa: BLE001 (values of any type reach code that expects one)
+        if not known:
+            return None
+        raise UserError(
+            f"--model {checkpoint.name}: config.json: transformers refuses it "
+            f"({brief_error(error)}); copy it again"
+        ) from None
+    return config
 
 
 def loads_in_transformers(checkpoint: Checkpoint, *, trust_remote_code: bool) -> bool:

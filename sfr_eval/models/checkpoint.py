@@ -13,12 +13,13 @@ from typing import Literal
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.fingerprint import (
-    check_safetensors,
     check_shards,
     fingerprint,
     read_json_object,
     weight_files,
 )
+from sfr_eval.models.kernels import refuse_kernels
+from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.util.assets import cache_folder
 
 Kind = Literal["folder", "adapter", "world", "served"]
@@ -145,12 +146,13 @@ def _local(name: str, folder: Path) -> Checkpoint:
     elif not (folder / "config.json").is_file():
         raise UserError(f"--model {name}: no config.json in {folder}; is it a checkpoint folder?")
     config = read_json_object(folder / "config.json") if base is None else {}
+    refuse_kernels(config, where=f"--model {name}: config.json")
     weights = weight_files(folder)
     if not weights:
         raise UserError(f"--model {name}: no weight file (*.safetensors, *.bin) in {folder}")
     for file in weights:
         if file.suffix == ".safetensors":
-            check_safetensors(file)
+            read_header(file)
     check_shards(folder, weights)
     return Checkpoint(
         name=name,

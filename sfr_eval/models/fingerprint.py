@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.untrusted import open_plain, plain_text
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -28,7 +28,6 @@ _TOKENIZER_FILES = (
 _CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.gguf")
 _OTHERS = ("training_args.bin", "sfr_head.safetensors")  # not weights of the model
-_MAX_SAFETENSORS_HEADER = 100_000_000
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -51,44 +50,12 @@ def check_shards(folder: Path, weights: Sequence[Path]) -> None:
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
         raise UserError(f"{index}: weight_map: must map tensors to files; copy the file again")
     for shard in sorted(set(shards.values())):
-        if os.path.basename(shard) != shard:  # loaded, but not in the fingerprint
-            raise UserError(f"{index}: names {shard}, which lies outside this folder")
+        if (
+            os.path.basename(shard) != shard or len(shard) > 200 or "\0" in shard
+        ):  # loaded, but not in the fingerprint
+            raise UserError(f"{index}: names {shard[:200]!r}, which lies outside this folder")
         if not (folder / shard).is_file():
             raise UserError(f"{index}: names {shard}, which is missing; copy the shard again")
-
-
-def check_safetensors(file: Path) -> None:
-    """Raise UserError for a weight file that is unreadable or truncated (by its header)."""
-    try:
-        size = file.stat().st_size
-        with file.open("rb") as stream:
-            start = stream.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-            if not 2 <= length <= min(size - 8, _MAX_SAFETENSORS_HEADER):
-                raise UserError(
-                    f"{file}: not a safetensors file, or cut off within its header; copy it again"
-                )
-            header = json.loads(stream.read(length))
-            header.pop("__metadata__", None)
-            ends = [int(tensor["data_offsets"][1]) for tensor in header.values()]
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{file}: its safetensors header is damaged; copy it again") from None
-    expected = 8 + length + max(ends, default=0)
-    if size != expected:
-        raise UserError(
-            f"{file}: has {size:,} bytes, but {expected:,} by its header; copy it again"
-        )
-
-
-def safetensors_names(file: Path) -> set[str]:
-    """Return the names of the tensors in a file that `check_safetensors` accepts."""
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        return set(json.loads(stream.read(length))) - {"__metadata__"}
 
 
 def fingerprint(folder: Path, *, base: str = "") -> str:
@@ -126,7 +93,7 @@ def _cached_sha256() -> Iterator[Callable[[Path], str]]:
         times = f"{stat.st_mtime_ns}|{stat.st_ctime_ns}|{stat.st_ino}"
         key = f"{file.resolve()}|{stat.st_size}|{times}"
         if key not in hashes:
-            with file.open("rb") as stream:
+            with open_plain(file) as stream:
                 hashes[key] = hashlib.file_digest(stream, "sha256").hexdigest()
         return hashes[key]
 
@@ -140,9 +107,11 @@ def _cached_sha256() -> Iterator[Callable[[Path], str]]:
 def read_json_object(file: Path) -> dict[str, Any]:
     """Read a JSON file of a checkpoint. Raises UserError unless it holds an object."""
     try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
+        loaded = json.loads(plain_text(file))
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except UserError:  # which is a ValueError
+        raise
     except (ValueError, RecursionError):
         raise UserError(f"{file}: is not valid JSON; copy it again") from None
     if not isinstance(loaded, dict):

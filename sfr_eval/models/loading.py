@@ -4,11 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
+from sfr_eval.models.architecture import load_config
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.prompting import Prompter, Rendering
 from sfr_eval.models.templates import own_template, read_template, reads_clock, template_hash
 from sfr_eval.settings import EngineSettings
+
+_TOKENIZERS = (
+    *("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spm.model", "spiece.model"),
+    *("sentencepiece.bpe.model", "tekken.json", "tokenizer.model.v3"),
+)
+_ENDINGS = ("*.tiktoken", "tokenization_*.py")  # of models with a tokenizer of their own
 
 
 def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
@@ -16,11 +23,19 @@ def load_tokenizer(checkpoint: Checkpoint, *, trust_remote_code: bool) -> Any:
     from transformers import AutoTokenizer
 
     folder = tokenizer_folder(checkpoint)
+    if not has_tokenizer(folder):
+        raise UserError(
+            f"--model {checkpoint.name}: no tokenizer in {folder}; copy tokenizer.json and "
+            "tokenizer_config.json there"
+        )
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"--model {checkpoint.name}: no usable tokenizer ({reason})") from None
+    except Exception as error:  # noqa: BLE001 (files of any content; tokenizers panics on some)
+        reason = brief_error(error)
+        raise UserError(
+            f"--model {checkpoint.name}: its tokenizer cannot be read ({reason}); copy the "
+            "tokenizer files again"
+        ) from None
 
 
 def tokenizer_folder(checkpoint: Checkpoint) -> Path | None:
@@ -72,9 +87,10 @@ def prompt_identity(checkpoint: Checkpoint, serving: EngineSettings) -> Mapping[
 
 def has_tokenizer(folder: Path | None) -> bool:
     """Return whether this folder holds a tokenizer."""
-    return folder is not None and any(
-        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model", "vocab.json")
-    )
+    if folder is None:
+        return False
+    names = [*_TOKENIZERS, *(file.name for end in _ENDINGS for file in folder.glob(end))]
+    return any((folder / name).is_file() for name in names)
 
 
 def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -> Any:
@@ -84,9 +100,11 @@ def load_model(checkpoint: Checkpoint, *, dtype: str, trust_remote_code: bool) -
 
     logging.disable_progress_bar()
     served = checkpoint.base or checkpoint
+    config = load_config(served, trust_remote_code=trust_remote_code)
     try:
         model, loaded = AutoModelForCausalLM.from_pretrained(
             served.folder,
+            config=config,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
             output_loading_info=True,

@@ -16,6 +16,7 @@ from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object
 from sfr_eval.models.loading import load_prompter, prompt_identity
 from sfr_eval.models.prompting import Prompter
+from sfr_eval.models.shapes import check_shapes
 from sfr_eval.samplers.engine_args import check_engine_args, identifying
 from sfr_eval.samplers.local import LocalSampler
 from sfr_eval.samplers.transformers import TransformersSampler
@@ -165,6 +166,8 @@ class Subject:
     def check_engine(self, plan: "Plan") -> None:
         """Raise UserError if the engine cannot serve the checkpoint; it is not started."""
         serving = self.config.serving
+        if ENGINES[self.engine].has_weights:
+            check_shapes(self.checkpoint, trust_remote_code=serving.trust_remote_code)
         if self.engine == "vllm" and serving.engine != "ray":  # whose nodes may be other machines
             longest = max(
                 len(self.prompter.token_ids(prompt.messages)) + part.sampling.max_tokens

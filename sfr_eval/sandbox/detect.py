@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.sandbox.checker import Checker
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.inside import confine
 from sfr_eval.sandbox.isolation import Tier, python_prefix, world_readable
@@ -67,7 +68,8 @@ def probe(host: Host) -> None:
     """Run a small program in a server. Raises HostError unless it passes."""
     problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
     program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
-    verdict = run_program(host, program, mode="faithful", limits=Limits())
+    with Checker() as checker:
+        verdict = run_program(host, program, mode="faithful", limits=Limits(), checker=checker)
     if not verdict.passed:
         raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
 

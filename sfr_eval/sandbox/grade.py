@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.attempt import KILLED, seconds_of
+from sfr_eval.sandbox.checker import Checker
 from sfr_eval.sandbox.detect import Isolation, detect
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.isolation import physical_cores
@@ -128,7 +129,9 @@ class _Pool:
         for _ in range(_TRIES):
             try:
                 host = hosts.for_program(program)
-                verdict = run_program(host, program, mode=self._mode, limits=limits)
+                verdict = run_program(
+                    host, program, mode=self._mode, limits=limits, checker=hosts.checker
+                )
             except HostError as error:
                 reason = str(error)
                 hosts.drop(program)
@@ -146,16 +149,19 @@ class _Pool:
 
 
 class Hosts:
-    """The servers of one worker, one for each kind of program, each started when needed."""
+    """The servers of one worker, one for each kind of program, and its process that compares
+    answers, each started when needed."""
 
     def __init__(self, isolation: Isolation, limits: Limits, mode: Mode) -> None:
         self._isolation, self._limits, self._mode = isolation, limits, mode
         self._hosts: dict[tuple[bool, bool], Host] = {}
+        self.checker = Checker()
 
     def __enter__(self) -> "Hosts":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.checker.close()
         for host in self._hosts.values():
             host.close()
 

@@ -25,6 +25,9 @@ ProgramStatus = Literal[
 ]
 """not_scored: the grader itself failed and the program is unjudged; never counted as a failure."""
 
+Outcome = tuple[ProgramStatus, str]
+"""Status and detail of a test."""
+
 Trust = Literal["full", "lower"]
 """full: expected values stayed outside the sandbox. lower: at least one test had to run inside it,
 next to the program, guarded only by a one-time token."""

@@ -14,22 +14,23 @@ from hypothesis import strategies as st
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import resolve
-from sfr_eval.models.fingerprint import check_safetensors, file_sha256, fingerprint, weight_files
+from sfr_eval.models.fingerprint import file_sha256, fingerprint, weight_files
+from sfr_eval.models.safetensors_file import read_header
 from tests.models.conftest import HEADER, WHOLE, refusal, tensors
 
 
 def test_a_torn_weight_file_is_refused_at_every_byte(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(WHOLE)
-    check_safetensors(file)
+    read_header(file)
     for cut in range(len(WHOLE)):
         file.write_bytes(WHOLE[:cut])
         with pytest.raises(UserError, match=r"torn|not a safetensors file"):
-            check_safetensors(file)
+            read_header(file)
     file.write_bytes(WHOLE + b"\0")  # longer than promised is damage too
     # 8 for the length, 62 of header, 16 of data
     with pytest.raises(UserError, match="has 87 bytes, but 86 by its header"):
-        check_safetensors(file)
+        read_header(file)
 
 
 def test_the_real_model_is_whole_and_torn_when_cut(checkpoint: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_garbage_header_is_one_line(tmp_path: Path, header: bytes) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(tensors(header, bytes(16)))
     with pytest.raises(UserError, match="header is damaged"):
-        check_safetensors(file)
+        read_header(file)
 
 
 def test_a_header_that_claims_an_absurd_length_is_not_read(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_header_that_claims_an_absurd_length_is_not_read(tmp_path: Path) -> No
     for length in (0, 1, 10**9, 2**63, 2**64 - 1):
         file.write_bytes(struct.pack("<Q", length) + bytes(100))
         with pytest.raises(UserError, match="not a safetensors file"):
-            check_safetensors(file)
+            read_header(file)
 
 
 @settings(max_examples=200, deadline=None)
@@ -78,7 +79,7 @@ def test_any_bytes_are_whole_or_refused(
     file = tmp_path_factory.getbasetemp() / "any.safetensors"
     file.write_bytes(WHOLE[:prefix] + data)
     with contextlib.suppress(UserError):  # and nothing else
-        check_safetensors(file)
+        read_header(file)
 
 
 def test_a_missing_shard_is_named(bare: Path) -> None:

@@ -223,11 +223,10 @@ def test_an_interrupted_run_resumes_to_equal_bytes(
     assert sealed(path) == truth
 
 
-def test_an_interrupt_loses_at_most_the_batch_being_written(
+def test_an_interrupt_loses_at_most_the_row_being_written(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)  # one row a batch
     whole = SampleWriter.append
     left = [5]
 
@@ -322,7 +321,6 @@ def test_a_run_whose_disk_fills_up_resumes_with_its_rows(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
     whole = SampleWriter.append
     left = [6]
 
@@ -377,7 +375,6 @@ def test_a_real_disk_that_fills_up(
     small_disk: Path, tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = small_disk / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
     monkeypatch.setattr("sfr_eval.pipeline.preflight.check_space", lambda *_: None)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(48 * 1024))

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sfr_eval.errors import RunError, UserError
-from sfr_eval.models.fingerprint import check_safetensors, check_shards, weight_files
+from sfr_eval.models.fingerprint import check_shards, weight_files
+from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.progress import log
 from sfr_train.job_file import JOB_FILE, JobFile, differences, read_job_file
@@ -66,7 +67,7 @@ def _has_weights(folder: Path) -> bool:
         check_shards(folder, files)
         for file in files:
             if file.suffix == ".safetensors":
-                check_safetensors(file)
+                read_header(file)
     except UserError:
         return False
     return True

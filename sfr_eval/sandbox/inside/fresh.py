@@ -16,7 +16,7 @@ from .plain import encode, error_name
 from .wire import write_json
 
 _RECURSION = 1000
-_CALLS_COUNTED = 0 if sys.version_info >= (3, 12) else 2  # of exec, into a frame of its own
+_CALLS_COUNTED = 0 if sys.version_info >= (3, 12) else 1  # that of exec
 FILE = "program.py"
 
 

@@ -84,6 +84,7 @@ def main(text: str) -> None:
     confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
     fresh.to_null(0, 1, 2)  # programs find sys.stdin, stdout and stderr on these
     server = _Server(settings, control, confined)
+    server.start()
     server.report(_facts())
     while True:
         order = control.recv(1)
@@ -183,6 +184,11 @@ class _Server:
         self._settings, self._control, self._confined = settings, control, confined
         self._user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         self._running: tuple[int, str] = (0, "")
+        self._ready: tuple[int, str, int] = (0, "", -1)
+
+    def start(self) -> None:
+        """Make the first standby process. Not in `__init__`: how Python calls that would count in
+        the depth of the program's recursion."""
         self._ready = self._stand_by()
 
     def report(self, facts: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import whole_json
+from sfr_eval.util.untrusted import whole_text
 
 FILE = "results.json"
 FORMAT = 1
@@ -199,7 +199,7 @@ class Results(Record):
         values are null and have a reason."""
         content = {"format": FORMAT, **self.stored()}
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / FILE, whole_json(text))
+        write_atomic(folder / FILE, whole_text(text))
 
 
 @dataclass(frozen=True, kw_only=True)

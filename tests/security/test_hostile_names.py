@@ -18,13 +18,23 @@ from tests.support.compare_data import write_world_run
 
 POISON = (
     "\n::error::pwned\r\n  ::stop-commands::t0ken\u2028::add-mask::x##[add-mask]passed ##vso[x]"
-    "\x1b]8;;http://evil.example\x07click\x1b]8;;\x07\x1b[2J\x9b31m\u202e\x00 https://evil.example "
-    "www.evil.example @team me@evil.example #12 [a](http://b) ![c](http://d) <img src=x> `x` |y| $z$ "
+    "\x1b]8;;http://evil.example\x07click\x1b]8;;\x07\x1b[2J\x9b31m\u202e\x00 https://evil.example"
+    " www.evil.example @team me@evil.example #12 [a](http://b) ![c](http://d) <img src=x> `x` |y|"
+    " $z$ "
 )
 NAMES = {"suite", "metric", "persona", "id", "by", "group", "query"}
 """Fields that hold the parts of a run together."""
 FIXED = {"version", "format", "kind", "status", "sealed", "fingerprint", "determinism", "method"}
-FIXED |= {"unit", "world", "timestamp", "date", "signature", "system_role", "chat_template", "shard"}
+FIXED |= {
+    "unit",
+    "world",
+    "timestamp",
+    "date",
+    "signature",
+    "system_role",
+    "chat_template",
+    "shard",
+}
 COMMANDS = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 OURS = re.compile(r"^::(error|warning) title=", re.MULTILINE)
 
@@ -95,7 +105,7 @@ def assert_inert(printed: str) -> None:
             for name in ("lm-eval", "csv", "jsonl", "model-card", "chats", "noveltybench")
         ),
         ["grade", "PROGRAMS"],
-        ["score", "RUN"],
+        ["score", "RUN", "--metrics", "text"],
         ["report", "RUN"],
         ["run", "--model", "RUN", "--suite", "persona"],
         ["doctor", "--model", "RUN"],
@@ -115,14 +125,14 @@ def test_a_command_prints_names_as_text(
     programs = ci / "programs.jsonl"
     programs.write_text(json.dumps({"id": POISON, "code": "1", "test_list": [POISON]}) + "\n")
     shown["PROGRAMS"] = lambda: programs
-    before = {path for path in ci.rglob("*")}
+    before = set(ci.rglob("*"))
     call(monkeypatch, *(shown[word]() if word in shown else word for word in arguments))
     printed = capsys.readouterr()
     assert printed.out + printed.err
     assert_inert(printed.out)
     assert_inert(printed.err)
     assert "unexpected" not in printed.err
-    for file in {path for path in ci.rglob("*")} - before:
+    for file in set(ci.rglob("*")) - before:
         assert file.resolve().is_relative_to((ci / "out").resolve())
         assert harmless(file.name)
         if file.suffix == ".csv":

@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--replies", type=int, default=96)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    suite, replies = made(arguments.model, arguments.replies)
+    suite, replies = made(arguments.replies)
     sides: dict[str, Callable[[], object]] = {
-        f"plain, batches of {rows}": lambda rows=rows: plain(arguments.model, suite, replies, rows)
+        f"batches of {rows}": lambda rows=rows: plain(arguments.model, suite, replies, rows)
         for rows in PLAIN_BATCHES
     }
     sides["ours"] = lambda: ours(arguments.model, suite, replies)
@@ -58,8 +58,8 @@ def main() -> None:
     }))  # fmt: skip
 
 
-def made(model: str, count: int) -> tuple[Any, list[Any]]:
-    """Return a suite without personas' blind reading, and replies to its prompts, four to each."""
+def made(count: int) -> tuple[Any, list[Any]]:
+    """Return a suite, and replies to its prompts, four to each."""
     import numpy as np
 
     from sfr_eval.suites.suite import load_suite

@@ -165,6 +165,7 @@ class Bar:
         self.has_spoken = not brief
         self._unit, self._first = unit, done
         self._started = time.monotonic()
+        self._moved: tuple[int, float] | None = None  # how many were done first, and when
 
     def __enter__(self) -> "Bar":
         return self.open()
@@ -187,6 +188,8 @@ class Bar:
 
     def update(self, done: int, *, title: str | None = None) -> None:
         """Set how many are done in all, and what is going on now."""
+        if self._moved is None and done > self._first:
+            self._moved = done, time.monotonic()
         self.done = done
         self.title = self.title if title is None else clean_line(title)
         _SCREEN.draw(self)
@@ -199,10 +202,11 @@ class Bar:
 
     def line(self) -> str:
         """Return how far it is, and how long it takes."""
-        if self.total is None or self.done <= self._first:
+        pace = self._pace
+        if self.total is None or pace is None:
             count = "" if self.total is None else f" {self.count},"
             return f"{self.title}:{count} {self._seconds:.0f} s so far"
-        rest = (self.total - self.done) / self._per_second
+        rest = (self.total - self.done) / pace
         return f"{self.title}: {self._count_and_rate}, {rest:.0f} s left"
 
     @property
@@ -224,6 +228,15 @@ class Bar:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+    @property
+    def _pace(self) -> float | None:
+        """How many get done in a second; None if that is not known yet. The first steps of a work
+        without a unit are left out: they load what the others use."""
+        if self._moved is not None and self.done > self._moved[0]:
+            done, when = self._moved
+            return (self.done - done) / max(time.monotonic() - when, 1e-9)
+        return self._per_second if self._unit and self.done > self._first else None
 
     @property
     def _per_second(self) -> float:

@@ -205,21 +205,6 @@ def unpacked(raw: bytes, *, where: str, max_bytes: int = MAX_UNPACKED_BYTES) -> 
     return b"".join(parts)
 
 
-def refuse_zip_bomb(file: Path) -> None:
-    """Raise UserError if the parts of a zip file claim to unpack to more than MAX_UNPACKED_BYTES or
-    to more than MAX_RATIO bytes per byte; zipfile.BadZipFile or OSError if it is not a zip file."""
-    import zipfile  # slow to import, which `--help` should not pay for
-
-    with zipfile.ZipFile(file) as archive:
-        size = sum(part.file_size for part in archive.infolist())
-    most = min(MAX_UNPACKED_BYTES, max(2**24, MAX_RATIO * file.stat().st_size))
-    if size > most:
-        raise UserError(
-            f"{file}: unpacks to {size:,} bytes, too much for a log of this size; unpack it "
-            "yourself if you trust it"
-        )
-
-
 def open_for_append(file: Path) -> IO[bytes]:
     """Open a file to append to, and create it if needed. Raises OSError for a symbolic link, which
     could point to any file of the user."""

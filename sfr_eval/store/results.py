@@ -17,7 +17,7 @@ from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import plain_bytes, whole_json
+from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 FILE = "results.json"
 FORMAT = 1
@@ -205,7 +205,7 @@ class Results(Record):
         values are null and have a reason."""
         content = {"format": FORMAT, **self.stored()}
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / FILE, whole_json(text))
+        write_atomic(folder / FILE, whole_text(text))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -128,6 +128,16 @@ def decode_row(line: bytes, kind: type[Row]) -> Row | None:
         return None
 
 
+def is_whole(sample: Sample) -> bool:
+    """Return whether the texts of a sample hold no half of a surrogate pair, which JSON lines can
+    keep and Parquet cannot."""
+    texts = (sample.text, sample.error, sample.query, sample.persona, sample.sample_id)
+    try:
+        return all(text.isascii() or text.encode() for text in texts)
+    except UnicodeEncodeError:
+        return False
+
+
 def sample_from(row: dict[str, Any]) -> Sample:
     """Make a sample that shares its repeated texts with others: there may be a million rows. Raises
     ValueError or TypeError for a row that none of our files holds."""
@@ -156,8 +166,6 @@ def _fits(fields: Mapping[str, Any], kind: type[Any]) -> bool:
                 return False
         elif type(value) not in types:
             return False
-        elif type(value) is str and not value.isascii():
-            value.encode()  # raises for half of a surrogate pair, which no file keeps
     if kind is Sample:
         return fields.get("status") in get_args(Status) and fields.get("temperature", 0) >= 0
     return True

@@ -21,7 +21,7 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, is_whole, sample_from, to_table
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
@@ -89,7 +89,7 @@ class RunFolder:
                 raise UserError(f"{file}: cannot be read ({error.strerror})") from None
             for number, line in enumerate(lines, start=1):
                 sample = decode_row(line, Sample)
-                if sample is None:
+                if sample is None or not is_whole(sample):
                     if number < len(lines):
                         self.damaged.append(f"{file}:{number}")
                     continue

@@ -40,6 +40,7 @@ from sfr_eval.util.reading import parsed_json
 from sfr_eval.util.untrusted import bounded_lines, open_for_append
 
 MOST_SECONDS = 86_400
+"""Longest time limit of a program."""
 
 
 class ProgramRow(BaseModel):
@@ -100,8 +101,8 @@ def grade_file(
 
     All rows of `output` share mode, limits and isolation tier, which its first line records.
     """
-    if seconds is not None and not 0 < seconds <= MOST_SECONDS:
-        raise UserError(f"--seconds {seconds}: must be above 0 and at most {MOST_SECONDS:,}")
+    if seconds is not None and not 0 < seconds <= MOST_SECONDS:  # catches NaN, too
+        raise UserError(f"--seconds {seconds:g}: must be above 0 and at most {MOST_SECONDS:,}")
     rows = list(read_programs(source))
     programs = [row.program for row in rows]
     isolation = detect(unsafe=unsafe)

@@ -17,7 +17,7 @@ from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import whole_json
+from sfr_eval.util.untrusted import plain_bytes, whole_json
 
 FILE = "results.json"
 FORMAT = 1
@@ -177,7 +177,7 @@ class Results(Record):
         if not interrupted and file.exists():
             refuse_unfinished(folder)
         try:
-            return cls.model_validate_json(file.read_bytes())
+            return cls.model_validate_json(plain_bytes(file))
         except FileNotFoundError:
             manifest = Manifest.find(folder)
             shard = manifest and manifest.shard
@@ -190,6 +190,8 @@ class Results(Record):
                 f"{folder}: no results.json; run `sfr-eval score` on it"
                 + (f" and on the other shards ({shard})" if shard else "")
             ) from None
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
         except ValidationError as error:
             if error.errors()[0]["type"] == "json_invalid":
                 raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None

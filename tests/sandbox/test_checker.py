@@ -83,7 +83,7 @@ def test_what_cannot_be_computed_runs_inside(checker: Checker, expected: str) ->
 @pytest.mark.parametrize(
     "text",
     ["assert f('\ud800') == 1", "assert f(1) == " + "-" * 100_000 + "1", "assert f(\0) == 1",
-     "assert f(1) == " + "9" * 2_000_000, f"assert f(1) == {set(COLLIDING)}",
+     "assert f(1) == " + "9" * 2_000_000, f"assert f(1) == {{{str(COLLIDING)[1:-1]}}}",
      "assert f(1) ==", "assert f(1) == " + "(" * 500 + ")" * 500],
     ids=range(7),
 )  # fmt: skip

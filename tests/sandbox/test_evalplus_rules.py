@@ -93,6 +93,7 @@ def test_rules_of_single_tasks() -> None:
     assert not right("Mbpp/2", [1], (1, 2))
     assert right("Mbpp/558", 6, 99, (1, 25))  # 0 + 2 and 5 - 1
     assert right("Mbpp/295", 0, 7)
+    assert not right("Mbpp/164", 0, 7)
     assert not right("Mbpp/296", 0, 7)
 
 

@@ -170,9 +170,7 @@ def _sample(
         loaded = time.monotonic()
         start_seconds = round(loaded - started, 2)
         facts = {name: value for name, value in engine.describe().items() if name != "cost"}
-        record(
-            SamplerFacts.model_validate(facts), Session(date=date, start_seconds=start_seconds)
-        )
+        record(SamplerFacts.model_validate(facts), Session(date=date, start_seconds=start_seconds))
         drawn = tokens = 0
         writer = ready.folder.writer()
         try:

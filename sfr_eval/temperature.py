@@ -36,6 +36,10 @@ def checked_temperatures(temperatures: Sequence[float]) -> tuple[float, ...]:
     engine serves."""
     if not temperatures:
         raise ValueError("names no temperature; give a list 0.6,1.0 or a range 0.2:1.6:0.2")
+    if len(temperatures) > MAX_TEMPERATURES:
+        raise ValueError(
+            f"names {len(temperatures):,} temperatures; at most {MAX_TEMPERATURES} are sampled"
+        )
     for temperature in temperatures:
         if not 0 <= temperature <= MAX_TEMPERATURE:  # catches NaN too
             raise ValueError(f"{temperature:g} is not between 0 and {MAX_TEMPERATURE:g}")

@@ -148,6 +148,8 @@ def refuse_greedy(sampling: Sampling, *, samples: int) -> None:
 def swept(texts: Sequence[str] | str) -> dict[str, tuple[float, ...]]:
     """Parse `min_p=0,0.05,0.1` or `top_p=0.8:1:0.1`, one text for each axis. Raises ValueError."""
     axes: dict[str, tuple[float, ...]] = {}
+    if not isinstance(texts, Sequence):
+        raise ValueError("needs a list of axes like min_p=0,0.05,0.1")
     for text in (texts,) if isinstance(texts, str) else texts:
         name, _, values = str(text).partition("=")
         axis = name.strip().replace("-", "_")

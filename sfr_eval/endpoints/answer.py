@@ -49,7 +49,7 @@ class Answer:
             if value:
                 object.__setattr__(self, name, whole_text(value[:limit]))
         for name in ("prompt_tokens", "completion_tokens"):
-            object.__setattr__(self, name, max(0, min(getattr(self, name), _MOST_TOKENS)))
+            object.__setattr__(self, name, max(0, min(int(getattr(self, name)), _MOST_TOKENS)))
 
     @property
     def ended(self) -> Ended:

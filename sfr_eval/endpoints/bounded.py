@@ -8,7 +8,7 @@ whatever it claims, and a redirect that leaves the server or loses the request i
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ LONG_BYTES = 2**20
 """From here a response is long."""
 LONG_AT_ONCE = 4
 """How many long responses are in memory at the same time; others wait, within their deadline."""
+_PART_BYTES = 2**16
 _WINDOW_BITS = {"": 0, "identity": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """Encodings that are read, though none is asked for, and zlib's number of each."""
 
@@ -39,25 +40,34 @@ def client() -> "httpx2.AsyncClient":
     class Stream(httpx2.AsyncByteStream):
         def __init__(self, response: httpx2.Response, bits: int) -> None:
             self._inner: Any = response.stream
-            self._unpack = zlib.decompressobj(bits).decompress if bits else None
-            self._size = 0
+            self._unpack = zlib.decompressobj(bits) if bits else None
             self._is_long = False
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            async for sent in self._inner:
-                part = sent
-                if self._unpack is not None:
-                    try:
-                        part = self._unpack(sent, MAX_BYTES + 1 - self._size)
-                    except zlib.error:
-                        raise httpx2.ReadError("the response cannot be unpacked") from None
-                self._size += len(part)
-                if self._size > MAX_BYTES:
-                    raise httpx2.ReadError("the response is longer than any model's")
-                if self._size > LONG_BYTES and not self._is_long:
-                    await long_ones.acquire()
-                    self._is_long = True
-                yield part
+            content = bytearray()
+            try:
+                async for sent in self._inner:
+                    for part in self._parts(sent):
+                        content += part
+                        if len(content) > MAX_BYTES:
+                            raise httpx2.ReadError("the response is longer than any model's")
+                        if len(content) > LONG_BYTES and not self._is_long:
+                            await long_ones.acquire()
+                            self._is_long = True
+                yield bytes(content)
+            finally:
+                content.clear()  # what failed lives on in the tracebacks of its errors
+
+        def _parts(self, sent: bytes) -> Iterator[bytes]:
+            if self._unpack is None:
+                yield sent
+                return
+            try:
+                while part := self._unpack.decompress(sent, _PART_BYTES):
+                    yield part
+                    sent = self._unpack.unconsumed_tail
+            except zlib.error:
+                raise httpx2.ReadError("the response cannot be unpacked") from None
 
         async def aclose(self) -> None:
             if self._is_long:

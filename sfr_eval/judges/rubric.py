@@ -145,9 +145,10 @@ def _fill(template: str, blocks: Mapping[str, str]) -> str:
 
 
 def _code(material: Material) -> str:
-    """Return a code that the author of a text cannot know; both orders of a pair share it."""
+    """Return a code that the author of a text cannot know, nor find by trying: 128 bits. Both
+    orders of a pair share it."""
     parts = (material.question, material.persona, *sorted(material.replies))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def read_answer(spec: JudgeSpec, text: str) -> float | str | None:

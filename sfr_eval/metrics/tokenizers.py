@@ -15,6 +15,7 @@ from typing import Any
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.metrics.normal_text import NORMAL_FORM, normal_text
 from sfr_eval.metrics.plain_text import PLAIN_FORM, plain_text
+from sfr_eval.util.untrusted import plain_bytes
 
 # Chinese characters and Japanese kana are written without spaces, so each is its own token.
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -142,7 +143,7 @@ def load_tokenizer(
     except ImportError:
         why = f"--tokenizer {name}: needs tokenizers: pip install 'sfr-eval[hf]'"
         raise UserError(why) from None
-    content = file.read_bytes()
+    content = plain_bytes(file)
     try:
         pieces = Pieces.from_buffer(content)
     except Exception as error:  # noqa: BLE001  the library raises bare Exception

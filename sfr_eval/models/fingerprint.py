@@ -50,8 +50,10 @@ def check_shards(folder: Path, weights: Sequence[Path]) -> None:
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
         raise UserError(f"{index}: weight_map: must map tensors to files; copy the file again")
     for shard in sorted(set(shards.values())):
-        if os.path.basename(shard) != shard:  # loaded, but not in the fingerprint
-            raise UserError(f"{index}: names {shard}, which lies outside this folder")
+        if (
+            os.path.basename(shard) != shard or len(shard) > 200 or "\0" in shard
+        ):  # loaded, but not in the fingerprint
+            raise UserError(f"{index}: names {shard[:200]!r}, which lies outside this folder")
         if not (folder / shard).is_file():
             raise UserError(f"{index}: names {shard}, which is missing; copy the shard again")
 

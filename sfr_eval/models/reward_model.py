@@ -17,8 +17,10 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object, weight_files
+from sfr_eval.models.kernels import refuse_kernels
 from sfr_eval.models.prompting import merged_turns
 from sfr_eval.models.safetensors_file import read_header
+from sfr_eval.models.stored_weights import stored_weights
 from sfr_eval.types import Message
 from sfr_eval.util.files import write_atomic
 
@@ -68,12 +70,14 @@ def _check_files(folder: Path, where: str) -> None:
 
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise UserError(f"{where}: no tokenizer in this folder; copy it there")
+    stored_weights(folder)  # raises for pickles that are more than weights
+    refuse_kernels(read_json_object(folder / "config.json"), where=where, only_plain=True)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         with torch.device("meta"):
             model = AutoModelForSequenceClassification.from_config(config)
         _load_tokenizer(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 (files of any content)
         raise UserError(f"{where}: transformers cannot load it ({_first_line(error)})") from None
     files = weight_files(folder)
     if any(file.suffix != ".safetensors" for file in files):
@@ -173,7 +177,7 @@ class RewardModel:
                 trust_remote_code=False,
                 output_loading_info=True,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001 (files of any content)
             why = _first_line(error)
             raise UserError(f"--reward-model {self._name}: cannot be loaded ({why})") from None
         if lacking := sorted(report["missing_keys"]):

@@ -12,6 +12,7 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import find_folder
 from sfr_eval.models.fingerprint import read_json_object
+from sfr_eval.util.untrusted import plain_text
 
 FILES = ("tokenizer_config.json", "chat_template.jinja", "adapter_config.json", "config.json")
 """What is downloaded of a Hub model whose template alone is wanted."""
@@ -34,7 +35,9 @@ def own_template(folder: Path) -> str | None:
     config = folder / "tokenizer_config.json"
     found = read_json_object(config).get("chat_template") if config.is_file() else None
     if isinstance(found, list):  # several, by name
-        found = {entry.get("name"): entry.get("template") for entry in found}.get("default")
+        named = [entry for entry in found if isinstance(entry, Mapping)]
+        defaults = [entry.get("template") for entry in named if entry.get("name") == "default"]
+        found = defaults[-1] if defaults else None
     return found if isinstance(found, str) and found else None
 
 
@@ -103,7 +106,7 @@ def variables(template: str) -> frozenset[str] | None:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return plain_text(file)
     except OSError as error:
         raise UserError(f"--chat-template {file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -55,7 +55,13 @@ def open_sampler(ready: Preflight, missing: Sequence[Request]) -> AbstractContex
     return closing(ready.subject.build_sampler(ready.suites, missing))
 
 
-def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
+OnSamples = Callable[[Sequence[Sample]], None]
+"""Called with the samples of this session, as they are stored."""
+
+
+def draw(
+    ready: Preflight, *, sampler: OpenSampler = open_sampler, on_samples: OnSamples | None = None
+) -> Drawn:
     """Draw what is not stored yet and seal the samples. Raises RunError if the engine died; the
     rows that were finished are kept, as they are on an interrupt."""
     folder = ready.folder
@@ -85,7 +91,14 @@ def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
     if missing:
         try:
             with terminate_as_interrupt(), log_kept_in(folder.path / ENGINE_LOG):
-                _sample(ready, missing, stored, sampler=sampler, record=record)
+                _sample(
+                    ready,
+                    missing,
+                    stored,
+                    sampler=sampler,
+                    on_samples=on_samples,
+                    record=record,
+                )
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
     samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
@@ -160,6 +173,7 @@ def _sample(
     stored: dict[str, Sample],
     *,
     sampler: OpenSampler,
+    on_samples: OnSamples | None,
     record: Callable[[SamplerFacts, Session], None],
 ) -> None:
     """Sample what is missing into the store and into `stored`. What the engine says of itself is
@@ -177,6 +191,8 @@ def _sample(
             with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
                 for sample in engine.sample(missing):
                     writer.append((sample,))  # at once: the next one may be minutes away
+                    if on_samples is not None:
+                        on_samples((sample,))
                     if is_missing(stored.get(sample.sample_id)):
                         stored[sample.sample_id] = sample
                     tokens += sample.completion_tokens

@@ -10,6 +10,7 @@ from sfr_eval.formats.write.trackers import track_run
 from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw, terminate_as_interrupt
+from sfr_eval.pipeline.embed_beside import embedding_beside
 from sfr_eval.pipeline.job import suite_families
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
@@ -38,8 +39,11 @@ def execute(config: RunConfig, *, measure_again: bool = True) -> Outcome:
     with closing(checked) as ready, ready.folder:
         try:
             before = ready.folder.read_manifest()
-            with kept_when_interrupted("sampling", "the samples so far are kept"):
-                drawn = draw(ready)
+            with (
+                kept_when_interrupted("sampling", "the samples so far are kept"),
+                embedding_beside(ready, requests=ready.plan.size) as offer,
+            ):
+                drawn = draw(ready, on_samples=offer)
             if drawn.interrupted:
                 return interrupted(ready, drawn)
             if not measure_again and (report := current_report(ready, drawn, before=before)):

@@ -83,8 +83,7 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
+    for row in ({name: name for name in rows[0]}, *rows):
         writer.writerow(spreadsheet_row(row))
     return stream.getvalue().encode()
 

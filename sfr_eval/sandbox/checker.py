@@ -24,14 +24,16 @@ TOO_MUCH: Outcome = ("wrong", "the answer takes too much time or memory to compa
 """The outcome of a test whose answer is beyond the limits of the process."""
 
 _UNREADABLE = "its tests take too much time or memory to read"
+SECONDS = 6
+"""CPU time for one question; as long as a program may take for a test."""
 _START_SECONDS = 120.0  # enough for a heavily loaded machine
-_WALL_SECONDS = 60.0  # the limit on CPU time comes first, unless the machine hardly runs it
+_WALL_SECONDS = 120.0  # the limit on CPU time comes first, unless the machine hardly runs it
 _MOST_PLANS = 4096
 _REFERENCE_BYTES = 2**28
 _ROOT = Path(__file__).parents[2]
 _PROGRAM = (
-    f"import sys; sys.path.insert(0, {str(_ROOT)!r}); "
-    "from sfr_eval.sandbox.checker_process import main; main()"
+    "import sys; sys.path.insert(0, {!r}); "
+    "from sfr_eval.sandbox.checker_process import main; main({})"
 )
 
 
@@ -73,7 +75,8 @@ _plans: dict[AssertsProblem | HumanEvalProblem, TestPlan] = {}
 class Checker:
     """Starts the process when it is first needed. A context manager; not thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: int = SECONDS) -> None:
+        self.seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: socket.socket | None = None
         self._references: dict[tuple[object, ...], Reference | str] = {}
@@ -157,7 +160,7 @@ class Checker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", _PROGRAM],
+                [sys.executable, "-s", "-P", "-c", _PROGRAM.format(str(_ROOT), self.seconds)],
                 env=dict(ENVIRONMENT),
                 cwd="/",
                 stdin=theirs.fileno(),

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
@@ -79,12 +80,13 @@ def _obstacle(tier: Tier) -> str:
         return "" if tier == "none" else "not Linux"
     if tier == "bubblewrap" and shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
+    prefix = python_prefix()
+    if tier in ("bubblewrap", "namespaces") and Path(prefix).is_relative_to("/tmp"):
+        return f"Python is in {prefix}, and programs have a /tmp of their own"
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
-    if tier in ("namespaces", "landlock") and os.geteuid() == 0:
-        prefix = python_prefix()
-        if not world_readable(prefix):
-            return f"root cannot become an ordinary user: {prefix} is not readable by everyone"
+    if tier in ("namespaces", "landlock") and os.geteuid() == 0 and not world_readable(prefix):
+        return f"root cannot become an ordinary user: {prefix} is not readable by everyone"
     if tier == "landlock" and confine.landlock_abi() < 6:
         return "this kernel's Landlock cannot confine signals (version 6 can)"
     return ""

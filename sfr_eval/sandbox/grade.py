@@ -48,8 +48,8 @@ def grade(
 
     A program that reached the wall clock limit without using its CPU time is repeated alone, after
     all others (timeouts.py): once, and once more if it had no core for most of that time either,
-    after which it is `not_scored`. A program is tried up to three times if it was killed, since an outsider may have done
-    it, or if its server died; the latter ends as `not_scored`."""
+    after which it is `not_scored`. A program is tried up to three times if it was killed, since an
+    outsider may have done it, or if its server died; the latter ends as `not_scored`."""
     if mode not in MODES:
         raise UserError(f"--mode {mode}: unknown; known: {', '.join(MODES)}")
     if workers is not None and workers < 1:

@@ -104,8 +104,8 @@ def _checked(plan: Plan, statements: Sequence[ast.stmt]) -> Plan:
     in `if False:`, which shows when a program that defines nothing passes."""
     if not any(_decides(node) for statement in statements for node in ast.walk(statement)):
         return replace(plan, flaw=_NO_TESTS)
-    calls = (_called(item.inside) for item in plan.items if item.check is not None)
-    return replace(plan, sure=any(name and not hasattr(builtins, name) for name in calls))
+    outside = [item.inside for item in plan.items if item.check is not None]
+    return replace(plan, sure=any(map(_calls_the_program, outside)))
 
 
 def _decides(node: ast.AST) -> bool:
@@ -117,12 +117,11 @@ def _decides(node: ast.AST) -> bool:
     return isinstance(node, ast.Raise)
 
 
-def _called(expression: str) -> str:
-    """Return the name of the function that an expression calls; "" if it is no such call."""
-    node = ast.parse(expression, mode="eval").body
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id
-    return ""
+def _calls_the_program(expression: str) -> bool:
+    """Whether an expression calls a function that Python itself does not have."""
+    calls = (node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Call))
+    names = (call.func.id for call in calls if isinstance(call.func, ast.Name))
+    return any(not hasattr(builtins, name) for name in names)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -13,7 +13,7 @@ from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_model
-from sfr_eval.util.untrusted import whole_json
+from sfr_eval.util.untrusted import plain_text, whole_json
 
 FILE, SWEEP = "manifest.json", "sweep.json"
 FORMAT = 1
@@ -217,11 +217,13 @@ class Manifest(Record):
         """Read the manifest of a folder; None without one. Raises UserError if it is damaged."""
         file = folder / FILE
         try:
-            loaded = json.loads(file.read_text(encoding="utf-8"))
+            loaded = json.loads(plain_text(file))
         except FileNotFoundError:
             return None
         except NotADirectoryError:
             raise UserError(f"{folder}: is a file, not a run folder") from None
+        except UserError:  # which is a ValueError
+            raise
         except (ValueError, RecursionError):
             raise UserError(f"{file}: damaged; restore it or choose another --output") from None
         except OSError as error:

@@ -12,11 +12,12 @@ from sfr_eval.errors import UserError
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.against import Against
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
+from sfr_eval.store.unfinished import refuse_unfinished
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import whole_json
+from sfr_eval.util.untrusted import plain_bytes, whole_json
 
 FILE = "results.json"
 FORMAT = 1
@@ -169,11 +170,14 @@ class Results(Record):
     paired: dict[str, tuple[Estimate, ...]] = Field({})  # suite -> run minus teacher, by query
 
     @classmethod
-    def load(cls, folder: Path) -> "Results":
-        """Read the results of a run folder. Raises UserError if they are missing or damaged."""
+    def load(cls, folder: Path, *, interrupted: bool = False) -> "Results":
+        """Read the results of a run folder. Raises UserError if they are missing or damaged, and,
+        unless `interrupted` is set, if a measurement was interrupted while it replaced values."""
         file = folder / FILE
+        if not interrupted and file.exists():
+            refuse_unfinished(folder)
         try:
-            return cls.model_validate_json(file.read_bytes())
+            return cls.model_validate_json(plain_bytes(file))
         except FileNotFoundError:
             manifest = Manifest.find(folder)
             shard = manifest and manifest.shard
@@ -186,6 +190,8 @@ class Results(Record):
                 f"{folder}: no results.json; run `sfr-eval score` on it"
                 + (f" and on the other shards ({shard})" if shard else "")
             ) from None
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror})") from None
         except ValidationError as error:
             if error.errors()[0]["type"] == "json_invalid":
                 raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None

@@ -3,16 +3,28 @@
 import dataclasses
 import functools
 import json
+import math
 import os
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
-from sfr_eval.types import Sample
+from sfr_eval.types import Sample, Status
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.untrusted import open_for_append, whole_text
 
@@ -23,6 +35,7 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _FSYNC_SECONDS = 5.0
+_SHORT_INTEGERS = ("index", "prompt_tokens", "completion_tokens")  # of 32 bits in samples.parquet
 _CHECKSUM = ',"crc":"'
 _INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
 _RANGES = {
@@ -117,16 +130,59 @@ def decode_row(line: bytes, kind: type[Row]) -> Row | None:
         body, separator, rest = text.rpartition(_CHECKSUM)
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
-        return kind(**json.loads(body + "}"))
+        fields = json.loads(body + "}")
+        return kind(**fields) if _fits(fields, kind) else None
     except (ValueError, TypeError, RecursionError):
         return None
 
 
 def sample_from(row: dict[str, Any]) -> Sample:
-    """Make a sample that shares its repeated texts with others: there may be a million rows."""
+    """Make a sample that shares its repeated texts with others: there may be a million rows. Raises
+    ValueError or TypeError for a row that none of our files holds."""
+    if not _fits(row, Sample):
+        raise ValueError("not a sample")
     for name in ("suite", "query", "persona", "status", "error"):
         row[name] = sys.intern(row[name])
     return Sample(**row)
+
+
+def _fits(fields: Mapping[str, Any], kind: type[Any]) -> bool:
+    """Return whether simple fields of a row have their types, and numbers are finite and no larger
+    than a file keeps: whoever wrote the row may have written anything."""
+    for name, types in _simple_fields(kind):
+        value = fields.get(name, types)
+        if value is types:  # left out: the class itself says whether it may be
+            continue
+        if type(value) is int:
+            small = name in _SHORT_INTEGERS
+            if int not in types or not -(2**63) <= value < (2**31 if small else 2**63):
+                return False
+            if small and value < 0:
+                return False
+        elif type(value) is float:
+            if float not in types or not math.isfinite(value):
+                return False
+        elif type(value) not in types:
+            return False
+        elif type(value) is str and not value.isascii():
+            value.encode()  # raises for half of a surrogate pair, which no file keeps
+    if kind is Sample:
+        return fields.get("status") in get_args(Status) and fields.get("temperature", 0) >= 0
+    return True
+
+
+@functools.cache
+def _simple_fields(kind: Any) -> tuple[tuple[str, tuple[type, ...]], ...]:
+    """Return (name, types) of the fields that hold a text, a number or nothing."""
+    fields = []
+    for name, hint in get_type_hints(kind).items():
+        parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        if get_origin(hint) is Literal:
+            parts = tuple({type(value) for value in get_args(hint)})
+        if all(part in (str, int, float, bool, type(None)) for part in parts):
+            whole = (*parts, int) if float in parts else parts
+            fields.append((name, tuple(whole)))
+    return tuple(fields)
 
 
 @functools.cache

@@ -25,7 +25,8 @@ from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table,
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
-from sfr_eval.util.untrusted import refuse_links
+from sfr_eval.util.parquet import refuse_parquet_bomb
+from sfr_eval.util.untrusted import open_plain, plain_bytes, refuse_links
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +85,7 @@ class RunFolder:
         self.damaged = []
         for file in sorted((self.path / "samples").glob("*.jsonl")):
             try:
-                lines = file.read_bytes().splitlines(keepends=True)
+                lines = plain_bytes(file).splitlines(keepends=True)
             except OSError as error:
                 raise UserError(f"{file}: cannot be read ({error.strerror})") from None
             for number, line in enumerate(lines, start=1):
@@ -104,16 +105,24 @@ class RunFolder:
 
     def seal(self, samples: Sequence[Sample]) -> str:
         """Write the rows as Parquet, in the order given: equal rows give equal bytes. Returns the
-        sha256 of the file, for `sealed` in the manifest."""
+        sha256 of the file, for `sealed` in the manifest.
+
+        Results of other rows are removed first: a kill before the new ones are measured must not
+        leave both side by side.
+        """
         import pyarrow.parquet as pq
 
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
             pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
-            return _sha256(temporary)
+            digest = _sha256(temporary)
+            if self.samples_file.is_file() and digest != _sha256(self.samples_file):
+                self.results_file.unlink(missing_ok=True)
+            return digest
 
     def sealed_samples(self) -> list[Sample]:
         """Return the rows of samples.parquet, in plan order. Raises UserError if the file is
         missing or damaged; the manifest has its sha256."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         manifest = self.read_manifest()
@@ -121,11 +130,16 @@ class RunFolder:
         try:
             if expected is not None and _sha256(self.samples_file) != expected:
                 raise ValueError
-            batches = pq.ParquetFile(self.samples_file).iter_batches(batch_size=8_192)
-            return [sample_from(row) for batch in batches for row in batch.to_pylist()]
+            with open_plain(self.samples_file) as stream:
+                table = pq.ParquetFile(stream)
+                refuse_parquet_bomb(table, self.samples_file)
+                batches = table.iter_batches(batch_size=8_192)
+                return [sample_from(row) for batch in batches for row in batch.to_pylist()]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
-        except (ValueError, TypeError, OSError):  # of pyarrow for a torn file, and the one above
+        except UserError:  # which is a ValueError
+            raise
+        except (ValueError, TypeError, LookupError, OSError, pa.ArrowException):  # torn, or foreign
             message = f"{self.samples_file}: damaged; repeat the command that made it"
             raise UserError(message) from None
 
@@ -149,5 +163,5 @@ class RunFolder:
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
+    with open_plain(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.own import own_suite, safe_id
@@ -78,6 +79,19 @@ def _queries(table: Iterable[tuple[str, Any]], *, field: str | None, where: str)
 
 def query_of(value: Any, *, number: int, field: str | None, where: str) -> QueryRow:
     """Return the query of one row. Raises UserError if it has no prompt, or perhaps two."""
+    try:
+        query = _query_of(value, number=number, field=field, where=where)
+        query.model_dump_json()  # raises for half of a surrogate pair, which no file keeps
+        return query
+    except ValidationError as error:
+        raise UserError(one_line(error, where=f"{where}: ")) from None
+    except PydanticSerializationError:
+        raise UserError(
+            f"{where}: a text holds half of a surrogate pair; repair the file"
+        ) from None
+
+
+def _query_of(value: Any, *, number: int, field: str | None, where: str) -> QueryRow:
     if isinstance(value, str):
         return QueryRow(id=f"p{number}", text=value)
     if not isinstance(value, Mapping):

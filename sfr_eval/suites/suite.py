@@ -20,6 +20,7 @@ from sfr_eval.suites.world.persona import PersonaWorld
 from sfr_eval.types import Message, Prompt
 from sfr_eval.util.assets import find_suite
 from sfr_eval.util.reading import gathered, joined, read_jsonl, read_model, read_yaml_mapping
+from sfr_eval.util.untrusted import plain_bytes
 
 SUITE_FILE, QUERIES, PERSONAS = "suite.yaml", "queries.jsonl", "personas.yaml"
 """Names in the folder of a suite; the last two are those of suites without a folder (own.py)."""
@@ -306,4 +307,4 @@ def _data_files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.startswith(".") and path.name not in _NO_DATA:
             name = str(path.relative_to(folder))
-            yield name, inside(folder, name).read_bytes()  # refuses a link to elsewhere
+            yield name, plain_bytes(inside(folder, name))  # refuses a link to elsewhere

@@ -11,9 +11,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sfr_eval.errors import UserError, did_you_mean
-from sfr_eval.util.untrusted import bounded_lines
+from sfr_eval.util.untrusted import bounded_lines, plain_text
 
 _BRIEF = reprlib.Repr()
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C is ten times as fast
+_MOST_VALUES, _MOST_LEVELS = 100_000, 100
 _SHOWN, _LINE = 10, 200  # mistakes that a message of several names; characters of each
 
 Item = TypeVar("Item")
@@ -25,13 +27,18 @@ def read_yaml_mapping(file: Path) -> dict[str, Any]:
     loaded = read_yaml(file)
     if not isinstance(loaded, dict):
         raise UserError(f"{file}: must hold a mapping of settings, not {type(loaded).__name__}")
+    for name in loaded:
+        if not isinstance(name, str):
+            raise UserError(f"{file}: {_BRIEF.repr(name)}: is not the name of a setting; quote it")
     return loaded
 
 
 def read_yaml(file: Path) -> Any:
     """Read a YAML file. Raises UserError, with the line of a syntax error."""
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = plain_text(file)
+        _refuse_yaml_bomb(text, file)
+        return yaml.load(text, Loader=_LOADER)  # which builds plain values only, like safe_load
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -41,9 +48,26 @@ def read_yaml(file: Path) -> Any:
         raise UserError(f"{file}:{line}: malformed YAML: {error.problem}") from None
     except RecursionError:
         raise UserError(f"{file}: malformed YAML: nested too deeply") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a malformed number or date
+    except UserError:  # which is a ValueError
+        raise
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:  # a number, date, key
         problem, *_ = str(error).splitlines()
         raise UserError(f"{file}: malformed YAML: {problem}") from None
+
+
+def _refuse_yaml_bomb(text: str, file: Path) -> None:
+    """Raise UserError for more values than any settings have, or for too deep nesting, before they
+    are built: a value takes some 800 bytes of memory while it is read."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MOST_LEVELS:
+            raise UserError(f"{file}: malformed YAML: nested too deeply")
+        if count > _MOST_VALUES:
+            raise UserError(f"{file}: holds more than {_MOST_VALUES:,} values; shorten it")
 
 
 def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
@@ -62,9 +86,11 @@ def read_versioned(
     """Read a JSON file that we wrote. Raises UserError if it is another file, or of another version
     of the format; the line ends in the remedy."""
     try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
+        loaded = json.loads(plain_text(file))
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror})") from None
+    except UserError:  # which is a ValueError
+        raise
     except (ValueError, RecursionError):
         raise UserError(f"{where}: not a JSON file; {remedy}") from None
     if not isinstance(loaded, dict) or loaded.get("format") != version:
@@ -76,10 +102,23 @@ def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
     """Read all rows of a JSONL file. Raises UserError that names the bad lines."""
 
     def read(line: str, where: str) -> Model:
-        return read_model(kind, parsed_json(line, where=where), where=where)
+        value = parsed_json(line, where=where)
+        _refuse_half_characters(line, value, where=where)
+        return read_model(kind, value, where=where)
 
     lines = ((f"{file}:{n}", line) for n, line in bounded_lines(file) if line.strip())
     return gathered((partial(read, line, where) for where, line in lines), where=str(file))
+
+
+def _refuse_half_characters(line: str, value: Any, *, where: str) -> None:
+    """Raise UserError for half of a surrogate pair, which JSON can write and no file can keep."""
+    if "\\ud" in line.lower():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{where}: a text holds half of a surrogate pair; repair the file"
+            ) from None
 
 
 def gathered(steps: Iterable[Callable[[], Item]], *, where: str) -> list[Item]:

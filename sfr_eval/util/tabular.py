@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.util.parquet import parquet_rows
 from sfr_eval.util.reading import json_lines, parsed_json
-from sfr_eval.util.untrusted import decoded, unpacked
+from sfr_eval.util.untrusted import decoded, open_plain, plain_bytes, unpacked
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
@@ -29,10 +30,10 @@ def table_rows(file: Path) -> Iterator[tuple[str, Any]]:
     ):
         return json_lines(file)  # line by line, since such files may be large
     if head.startswith(_PARQUET):
-        return _parquet(file, file)  # batch by batch
+        return parquet_rows(file)  # batch by batch
     raw = _unzipped(file, _bytes(file))
     if raw.startswith(_PARQUET):
-        return _parquet(file, io.BytesIO(raw))
+        return parquet_rows(file, raw)
     text = decoded(raw, where=str(file))
     if stem_suffix(file) in (".csv", ".tsv"):
         return _separated(file, text, delimiter=_delimiter(file, text))
@@ -57,7 +58,7 @@ def _head(file: Path) -> bytes:
     if file.is_dir():
         raise UserError(f"{file}: is a folder; name a file")
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return stream.read(8)
     except FileNotFoundError:
         raise UserError(f"{file}: no such file") from None
@@ -67,26 +68,11 @@ def _head(file: Path) -> bytes:
 
 def _bytes(file: Path) -> bytes:
     _head(file)  # raises what is wrong with the file
-    return file.read_bytes()
+    return plain_bytes(file)
 
 
 def _unzipped(file: Path, raw: bytes) -> bytes:
     return unpacked(raw, where=str(file)) if raw.startswith(_GZIP) else raw
-
-
-def _parquet(file: Path, source: Path | io.BytesIO) -> Iterator[tuple[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
-    try:
-        with pq.ParquetFile(source) as table:
-            for batch in table.iter_batches(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{file}: row {number}", row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{file}: damaged Parquet file ({str(error).splitlines()[0]})") from None
 
 
 def _delimiter(file: Path, text: str) -> str:

@@ -33,6 +33,7 @@ from sfr_eval.util import untrusted as hostile
 from sfr_eval.util.assets import cache_open_to_others, find_suite
 from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
 from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
+from sfr_eval.util.zip_file import refuse_zip_bomb
 from tests.support.report_data import write_run
 
 SUITE = """
@@ -92,9 +93,27 @@ def test_a_log_that_is_a_zip_bomb_is_refused_before_it_is_read(tmp_path: Path) -
             archive.writestr("header.json", content)
     with pytest.raises(UserError, match=r"bomb.eval: unpacks to 30,000,000 bytes"):
         own_suite(open_source(tmp_path / "bomb.eval"))
-    hostile.refuse_zip_bomb(tmp_path / "fine.eval")
+    refuse_zip_bomb(tmp_path / "fine.eval")
     with pytest.raises(UserError, match=r"fine.eval: is not an inspect log"):
         own_suite(open_source(tmp_path / "fine.eval"))
+
+
+def lying_zip(file: Path, *, method: int) -> None:
+    """Write a zip whose directory says that its part unpacks to far less than it does."""
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("header.json", b"{" + b" " * 400_000 + b"}")
+    raw = bytearray(file.read_bytes())
+    directory = raw.rindex(b"PK\x01\x02")
+    raw[directory + 24 : directory + 28] = (2_000).to_bytes(4, "little")
+    file.write_bytes(raw)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_whose_directory_lies_is_refused(method: int, tmp_path: Path) -> None:
+    file = tmp_path / "lying.eval"
+    lying_zip(file, method=method)
+    with pytest.raises(UserError, match="header.json unpacks to more than its directory says"):
+        refuse_zip_bomb(file)
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, -1, -9])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sfr_eval.errors import UserError
-from sfr_eval.formats.read.reply import Reading, Reply
+from sfr_eval.formats.read.reply import Reading, Reply, checked_text
 from sfr_eval.suites.suite import Suite
 from sfr_eval.types import TEXT_STATUSES, Cell
 
@@ -15,6 +15,9 @@ Key = TypeVar("Key")
 _LONG = 12
 """A reply may well begin with fewer characters that are its prompt."""
 _MOST = 0.9
+MOST_REPLIES = 20_000
+MOST_TEMPERATURE = 1_000.0  # beyond, every token is as likely as any other
+MOST_SCORE = 1e100
 _MANY = 4
 """From this many prompts on, "every text comes in pairs" cannot be a coincidence."""
 
@@ -48,6 +51,48 @@ def refuse_copies(readings: Sequence[Reading]) -> None:
                     f"{where}: {_name(reply)} at temperature {reply.temperature:g} has replies in "
                     f"{first}, too; name only one of the two files"
                 )
+
+
+def refuse_impossible(readings: Sequence[Reading]) -> None:
+    """Raise UserError for a fact of a reply that no run folder can keep, and for more replies to a
+    prompt than can be compared in pairs."""
+    cells: Counter[Cell] = Counter()
+    for reading in readings:
+        for reply in reading.replies:
+            _check_numbers(reply)
+            for name in ("text", "error", "model", "query", "persona", "sample_id"):
+                text = getattr(reply, name) or ""
+                if not isinstance(text, str):
+                    raise UserError(f"{reply.where}: {name}: {text!r:.40} is not a text")
+                checked_text(text, where=reply.where, what=name)
+            cells[reply.cell] += 1
+            if cells[reply.cell] > MOST_REPLIES:
+                raise UserError(
+                    f"{reply.where}: more than {MOST_REPLIES:,} replies to {_name(reply)}, whose "
+                    "pairs would take hours to compare; import a random part of them"
+                )
+
+
+def _check_numbers(reply: Reply) -> None:
+    limits = {
+        "index": (0, 2**31 - 1),
+        "seed": (-(2**63), 2**63 - 1),
+        "prompt_tokens": (0, 2**31 - 1),
+        "completion_tokens": (0, 2**31 - 1),
+        "temperature": (0, MOST_TEMPERATURE),
+        "group": (-(2**63), 2**63 - 1),
+        "score": (-MOST_SCORE, MOST_SCORE),
+    }
+    for name, (least, most) in limits.items():
+        value = getattr(reply, name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise UserError(f"{reply.where}: {name}: {value!r:.40} is not a number")
+        if not least <= value <= most:  # NaN is not, either
+            raise UserError(
+                f"{reply.where}: {name}: {value!r:.40} is not between {least:,} and {most:,}"
+            )
 
 
 def _once(seen: dict[Key, str], key: Key, where: str, *, what: str) -> None:

@@ -1,6 +1,7 @@
 """Makes a run folder from the files of other tools: finds, reads, checks and seals them."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,12 +12,12 @@ from typing import Any
 from sfr_eval.errors import UserError
 from sfr_eval.formats.read import novelty_bench, openai_batch
 from sfr_eval.formats.read.bigcode import COMPLETION
-from sfr_eval.formats.read.checks import refuse_copies
+from sfr_eval.formats.read.checks import refuse_copies, refuse_impossible
 from sfr_eval.formats.read.mapping import PromptMap
 from sfr_eval.formats.read.names import Fields
 from sfr_eval.formats.read.origin import import_manifest
 from sfr_eval.formats.read.own_prompts import OwnPrompts
-from sfr_eval.formats.read.readers import reader_of
+from sfr_eval.formats.read.readers import Reader, reader_of, values_of
 from sfr_eval.formats.read.reply import Reading, Reply, given_of
 from sfr_eval.formats.read.source import Source, open_source
 from sfr_eval.settings import CodeSettings
@@ -28,7 +29,7 @@ from sfr_eval.suites.own import keep, safe_id
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Cell, Sample
 from sfr_eval.util.files import missing_folders, writing_to
-from sfr_eval.util.untrusted import whole_text
+from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 _PATTERNS = ("*.eval", "samples_*.jsonl")
 
@@ -95,19 +96,19 @@ def import_runs(
     UserError for fewer models than `fewest`."""
     fields, code = fields or Fields(), code or CodeSettings()
     sources, asked = _opened(files)
-    readers = [reader_of(source, fields) for source in sources]
+    with values_of(files[0]):
+        readers = [reader_of(source, fields) for source in sources]
     kinds = sorted({reader.name for reader in readers})
     if len(kinds) > 1:
         listed = ", ".join(map(str, files))
         raise UserError(
             f"{listed}: different kinds of files ({', '.join(kinds)}); name those of one kind"
         )
-    named = suite or readers[0].own_suite(sources[0])
+    with values_of(files[0]):
+        named = suite or readers[0].own_suite(sources[0])
     loaded, prompts = _prompts(named, code=code, fields=fields)
     readings = [
-        openai_batch.read(source, prompts, asked)
-        if asked is not None
-        else reader.read(source, prompts)
+        _reading(reader, source, prompts, asked)
         for source, reader in zip(sources, readers, strict=True)
     ]
     if name_files:
@@ -141,6 +142,7 @@ def import_runs(
         )
     runs = []
     for model, part in models.items():
+        refuse_impossible(part)
         refuse_copies(part)
         own_digest = digest if len(models) == 1 else _text_hash(f"{digest}\0{model}")
         samples = _samples([reply for reading in part for reply in reading.replies], loaded)
@@ -157,6 +159,8 @@ def import_runs(
             missing_fail=missing_fail,
             fields=fields,
         ).model_copy(update={"config": config})
+        with values_of(files[0]):  # of facts that no text file keeps
+            json.dumps(manifest.stored(), ensure_ascii=False).encode()
         given = given_of([reply for reading in part for reply in reading.replies], samples)
         runs.append((manifest, samples, given))
     new: list[list[Path]] = []
@@ -173,13 +177,23 @@ def _opened(files: Sequence[Path]) -> tuple[list[Source], dict[str, Any] | None]
     """Open the files. Return those that hold replies, and the requests of a batch if they were
     named beside them."""
     sources = [open_source(file) for file in files]
-    requests = [source for source in sources if openai_batch.is_requests(source)]
-    results = [source for source in sources if source not in requests]
-    if not requests or not results or not all(map(openai_batch.looks_like, results)):
-        return sources, None
-    return results, {
-        id: body for source in requests for id, body in openai_batch.requests_of(source).items()
-    }
+    with values_of(files[0]):
+        requests = [source for source in sources if openai_batch.is_requests(source)]
+        results = [source for source in sources if source not in requests]
+        if not requests or not results or not all(map(openai_batch.looks_like, results)):
+            return sources, None
+        return results, {
+            id: body for source in requests for id, body in openai_batch.requests_of(source).items()
+        }
+
+
+def _reading(
+    reader: Reader, source: Source, prompts: PromptMap | OwnPrompts, asked: dict[str, Any] | None
+) -> Reading:
+    with values_of(source.file):
+        if asked is not None:
+            return openai_batch.read(source, prompts, asked)
+        return reader.read(source, prompts)
 
 
 def _prompts(
@@ -304,7 +318,7 @@ def _text_hash(text: str) -> str:
 
 
 def _digest(files: Sequence[Path]) -> str:
-    contents = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    contents = [hashlib.sha256(plain_bytes(file)).hexdigest() for file in files]
     if len(set(contents)) < len(contents):
         double = files[[contents.count(content) > 1 for content in contents].index(True)]
         raise UserError(f"score {double}: the same content is named twice; name it once")

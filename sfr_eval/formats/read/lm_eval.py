@@ -25,6 +25,7 @@ from sfr_eval.formats.read.reply import (
 from sfr_eval.formats.read.source import Source
 from sfr_eval.types import TEXT_STATUSES, Status
 from sfr_eval.util.reading import read_model
+from sfr_eval.util.untrusted import plain_text
 
 NAME = "lm-eval"
 _STAMP = re.compile(r"_(\d{4}-\d\d-\d\dT[^_]*)\.jsonl$")
@@ -244,8 +245,8 @@ def _results_beside(file: Path) -> Mapping[str, Any]:
         return {}
     try:
         results = file.with_name(f"results_{stamp[1]}.json")
-        loaded = json.loads(results.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        loaded = json.loads(plain_text(results))
+    except (OSError, ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
 

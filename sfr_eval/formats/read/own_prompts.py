@@ -68,6 +68,8 @@ class OwnPrompts:
             query = self.queries[key] = _Query(turns=kept, where=where)
         query.names |= self._names(row, document, names, where)
         for name, value in _facts(document).items():
+            for text in value:
+                checked_text(text, where=where, what=name)
             known = query.facts.get(name, ())
             query.facts[name] = (*known, *(text for text in value if text not in known))
         return key, persona
@@ -123,7 +125,7 @@ class OwnPrompts:
             id = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:100]
             taken = not id or id in self.persona_ids.values()
             self.persona_ids[name] = f"p{len(self.persona_ids) + 1}" if taken else id
-        card = self.cards.setdefault(name, system)
+        card = self.cards.setdefault(name, checked_text(system, where=where, what="system"))
         if system != card:
             raise UserError(
                 f"{where}: persona `{name}` has another system prompt than before; give it one, or "

@@ -1,9 +1,11 @@
 """The table of readers: how the files of each tool are recognised and read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.formats.read import (
     alpaca,
     bigcode,
@@ -78,6 +80,21 @@ ROWS = Reader(
     own_suite=_own_suite,
     fields=frozenset({"prompt", "text", "model", "sample", "query", "persona", "temperature"}),
 )
+
+
+@contextmanager
+def values_of(file: Path) -> Iterator[None]:
+    """Turn what fails on a value of an unexpected kind, such as a number where its tool writes a
+    list, into a line for the user. The readers check what is common, this the rest."""
+    try:
+        yield
+    except UserError:  # which is a ValueError
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{file}: holds a value of a kind that such files do not have ({brief_error(error)}); "
+            "correct its row or remove it"
+        ) from None
 
 
 def reader_of(source: Source, fields: Fields) -> Reader:

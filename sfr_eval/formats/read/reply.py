@@ -161,13 +161,13 @@ def temperature_of(value: Any, *, where: str) -> float | None:
     return round(number, 6)  # 0.1 in 32 bits is 0.10000000149
 
 
-def checked_text(text: str, *, where: str) -> str:
+def checked_text(text: str, *, where: str, what: str = "text") -> str:
     """Return the text. Raises UserError for half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
         raise UserError(
-            f"{where}: the text holds half of a surrogate pair, which no file can keep; repair the "
-            "file"
+            f"{where}: the {what} holds half of a surrogate pair, which no file can keep; repair "
+            "the file"
         ) from None
     return text

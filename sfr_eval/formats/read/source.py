@@ -14,10 +14,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sfr_eval.errors import UserError, brief_error
+from sfr_eval.errors import UserError
 from sfr_eval.formats.read.names import ID_NAMES, KNOWN_NAMES, plain
 from sfr_eval.util.field_names import PROMPTS
-from sfr_eval.util.untrusted import MAX_UNPACKED_BYTES, bounded_lines, unpacked
+from sfr_eval.util.parquet import parquet_rows, refuse_double
+from sfr_eval.util.untrusted import (
+    MAX_UNPACKED_BYTES,
+    bounded_lines,
+    open_plain,
+    plain_bytes,
+    unpacked,
+)
 
 Row = Mapping[str, Any]
 Place = tuple[str, Any]
@@ -275,7 +282,7 @@ def _table(file: Path, lines: Lines, delimiter: str) -> Source:
         reader = csv.reader((line for _, line in lines()), delimiter=delimiter, strict=True)
         try:
             names = [name.strip() for name in next(row for row in reader if row)]
-            _refuse_double(names, where=f"{file}:1")
+            refuse_double(names, where=f"{file}:1")
             begin = reader.line_num + 1
             for cells in reader:
                 where, begin = f"{file}:{begin}", reader.line_num + 1
@@ -295,30 +302,7 @@ def _table(file: Path, lines: Lines, delimiter: str) -> Source:
 
 
 def _parquet(file: Path, content: bytes | None) -> Source:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def rows() -> Iterator[Place]:
-        number = 0
-        try:
-            table = pq.ParquetFile(file if content is None else pa.BufferReader(content))
-            _refuse_double(table.schema_arrow.names, where=str(file))
-            for batch in table.iter_batches(batch_size=1024):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"{file}: row {number}", row
-        except UserError:  # which is a ValueError
-            raise
-        except (ValueError, OSError) as error:  # pyarrow's own errors are both
-            raise UserError(f"{file}: a damaged Parquet file ({brief_error(error)})") from None
-
-    return Source(file, "table", rows)
-
-
-def _refuse_double(columns: Sequence[str], *, where: str) -> None:
-    if len(set(columns)) < len(columns):
-        double = next(name for name in columns if columns.count(name) > 1)
-        raise UserError(f"{where}: two columns are called `{double}`; rename one")
+    return Source(file, "table", lambda: parquet_rows(file, content))
 
 
 class _NotJson(ValueError):
@@ -366,7 +350,7 @@ def _parsed(text: str, *, where: str) -> Any:
 
 def _head(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return stream.read(16)
     except FileNotFoundError:
         raise UserError(f"score {file}: no such file or folder") from None
@@ -376,7 +360,7 @@ def _head(file: Path) -> bytes:
 
 def _file_bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return plain_bytes(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
 

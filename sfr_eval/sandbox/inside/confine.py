@@ -15,6 +15,7 @@ from .filters import Filter
 
 _libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL holds the interpreter's lock across clone
 _SIGCHLD = 17
+_HERE, _RECURSIVE, _READ_ONLY = -100, 0x8000, 1
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -71,26 +72,34 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
-def map_own_user(uid: int, gid: int) -> None:
-    """Map one user and group of the new user namespace to the same ones outside."""
-    for name, text in (
-        ("uid_map", f"{uid} {uid} 1"),
-        ("setgroups", "deny"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
+def mount(source: str, target: str, *, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Mount a file system of this kind, or bind or change one, as the flags say."""
+    words = (word.encode() or None for word in (source, target, kind))
+    result = _libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None)
+    _checked(result, "mount", target)
 
 
-def mount_tmpfs(target: str, size: int) -> None:
-    """Mount a tmpfs of at most `size` bytes and 4096 files: no devices, set-id bits, programs."""
-    nosuid_nodev_noexec = 2 | 4 | 8
-    options = f"size={size},nr_inodes=4096,mode=0777".encode()
-    flags = ctypes.c_ulong(nosuid_nodev_noexec)
-    _checked(_libc.mount(b"tmpfs", target.encode(), b"tmpfs", flags, options), "mount tmpfs")
+def unmount(target: str, *, flags: int) -> None:
+    """Remove a mount."""
+    _checked(_libc.umount2(target.encode(), ctypes.c_int(flags)), "unmount", target)
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Make a mount the root, and put the old root on `old`."""
+    number = ctypes.c_long(_number("pivot_root"))
+    _call(number, ctypes.c_char_p(new.encode()), ctypes.c_char_p(old.encode()))
+
+
+def make_read_only(target: str) -> None:
+    """Make a mount and all mounts below it read-only."""
+    _call(
+        ctypes.c_long(_number("mount_setattr")),
+        ctypes.c_int(_HERE),
+        ctypes.c_char_p(target.encode()),
+        ctypes.c_uint(_RECURSIVE),
+        ctypes.c_char_p(struct.pack("<4Q", _READ_ONLY, 0, 0, 0)),
+        ctypes.c_size_t(32),
+    )
 
 
 def drop_capabilities() -> None:

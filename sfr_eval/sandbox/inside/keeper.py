@@ -11,7 +11,7 @@ import time
 from types import CodeType
 from typing import Any
 
-from . import confine, fresh
+from . import confine, fresh, root
 from .filters import Filter
 from .wire import read_frame, write_frame, write_json
 
@@ -32,6 +32,7 @@ class Confinement:
 
     def enter(self) -> None:
         """Enter Landlock, then the filter, which has to come last."""
+        root.forget_proc()
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
@@ -69,9 +70,9 @@ def waited(pid: int | str) -> float | None:
     process ran. `pid` is its number in /proc. None if the kernel does not count them."""
     nanoseconds = [0]
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat") as stream:
-                nanoseconds.append(int(stream.read().split()[1]))
+        for thread in root.list_proc(f"{pid}/task"):
+            text = root.read_proc(f"{pid}/task/{thread}/schedstat")
+            nanoseconds.append(int(text.split()[1]))
     except (OSError, ValueError, IndexError):
         return None
     return max(nanoseconds) / 1e9
@@ -80,8 +81,7 @@ def waited(pid: int | str) -> float | None:
 def _waited_child() -> float | None:
     """Like `waited`, for the only child: /proc shows an outer namespace and another number."""
     try:
-        with open("/proc/thread-self/children") as stream:
-            return waited(stream.read().strip())
+        return waited(root.read_proc("thread-self/children").strip())
     except OSError:
         return None
 

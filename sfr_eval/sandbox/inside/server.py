@@ -24,7 +24,7 @@ import signal
 import sys
 from typing import Any, NamedTuple, NoReturn
 
-from . import asserts, confine, filters, fresh, keeper
+from . import asserts, confine, filters, fresh, keeper, root
 from .wire import json_frame, read_frame, write_frame, write_json
 
 _PRELOAD = (
@@ -48,6 +48,10 @@ class Settings(NamedTuple):
     landlock: bool
     seccomp: bool
     own_root: bool  # a program sees no files of the host
+    binds: list[
+        tuple[str, str]
+    ]  # what the server makes its root of; none: it has one, or the host's
+    links: list[tuple[str, str]]
     readable: list[str]
     packages: str | None  # folder with the packages from outside the standard library
     contest: bool  # prepare LiveCodeBench's prelude
@@ -93,16 +97,22 @@ def _settle(settings: Settings) -> None:
         os.setresuid(settings.user, settings.user, settings.user)
     if settings.seccomp and os.getuid() == 0:
         raise SystemExit("programs would run as root")
+    root.keep_proc()
     # Needed to write the maps of a new user namespace, which then protects the server.
     confine.dumpable(bool(settings.clone_flags))
     if settings.own_flags:
         user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         confine.unshare(settings.own_flags)
-        confine.map_own_user(*user)
+        root.map_own_user(*user)
+    # Once for all programs: to end a mount namespace the kernel waits for all processors, on a busy
+    # machine longer than most programs run.
+    if settings.binds:
+        root.enter(root.Root(settings.binds, settings.links))
+        sys.modules[__package__].__path__[:] = ["/sfr/inside"]  # for what is imported later
+    elif settings.own_root:
+        root.hide_proc()
     if settings.private_tmp:
-        # Once for all programs: to end a mount namespace the kernel waits for all processors, on a
-        # busy machine longer than most programs run.
-        confine.mount_tmpfs(_TMP, settings.temporary)
+        root.mount_tmp(settings.temporary)
         os.chdir(_TMP)
     if settings.seccomp or settings.landlock:
         confine.no_new_privileges()
@@ -132,8 +142,8 @@ def _warm_up(settings: Settings) -> None:
 
 
 def _facts() -> dict[str, Any]:
-    with open("/proc/self/status") as stream:
-        status = dict(line.split(":\t", 1) for line in stream if ":\t" in line)
+    lines = root.read_proc("self/status").splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     return {
         "python": sys.version.split()[0],
         "capabilities": int(status["CapEff"], 16),
@@ -145,9 +155,8 @@ def _facts() -> dict[str, Any]:
 
 
 def _size() -> dict[str, int]:
-    with open("/proc/self/statm") as stream:
-        pages = int(stream.read().split()[1])
-    return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
+    pages = int(root.read_proc("self/statm").split()[1])
+    return {"memory": pages * resource.getpagesize(), "files": len(root.list_proc("self/fd"))}
 
 
 class _Server:
@@ -288,7 +297,7 @@ def _prepare(
     """Set the user, the session, the folder, no capabilities, and the Landlock ruleset if it is per
     program."""
     if settings.clone_flags:
-        confine.map_own_user(*user)
+        root.map_own_user(*user)
     # A signal to its group must not reach the server: before Landlock's version 6 nothing else
     # stops it, not even a namespace.
     os.setsid()
@@ -303,4 +312,8 @@ def _prepare(
 
 
 def _ruleset(settings: Settings, writable: str) -> int:
-    return confine.landlock_ruleset(read=settings.readable, write=[writable, "/dev/null"])
+    """Return the ruleset of a program. A folder on the host's disk is read-only: nothing else could
+    limit what it holds."""
+    if settings.private_tmp:
+        return confine.landlock_ruleset(read=settings.readable, write=[writable, "/dev/null"])
+    return confine.landlock_ruleset(read=[*settings.readable, writable], write=["/dev/null"])

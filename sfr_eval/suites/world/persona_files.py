@@ -12,6 +12,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.suites.world.grammar import Slot
 from sfr_eval.suites.world.persona_source import HOLES, PersonaCard, PersonaSource, Query
 from sfr_eval.util.reading import read_model, read_yaml_mapping
+from sfr_eval.util.untrusted import plain_bytes
 
 _FRAMES = ("advice", "reason")
 _Share = Annotated[float, Field(ge=0, lt=1)]
@@ -122,7 +123,7 @@ def read_persona_files(folder: Path) -> PersonaSource:
         for topic in topics
         for intent in content.intents
     }
-    digest_input = b"\0".join(path.read_bytes() for path in (file, topics_file))
+    digest_input = b"\0".join(plain_bytes(path) for path in (file, topics_file))
     exponent = personas_file.grammar.zipf.clause
 
     def clauses(name: str, of_query: Mapping[Query, tuple[str, ...]]) -> dict[str, Slot]:

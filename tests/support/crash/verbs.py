@@ -1,12 +1,15 @@
 """Every command that writes files, on small runs, and what has to be there before."""
 
 import json
+import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support import toy_runs
+from tests.support.fake_server import Reply, completion
 
 WORLD = (
     *("run", "--model", "world:cross=0.3", "--suite", "persona", "--limit", "2"),
@@ -15,6 +18,8 @@ WORLD = (
 METRICS = ("--metrics", "text", "--metrics", "lexical")
 A = ("score", "a.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/a")
 B = ("score", "b.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/b")
+URL = "<url>"
+"""In a command: where a server answers."""
 EXPORTS = ("lm-eval", "inspect", "noveltybench", "model-card", "eval-results", "csv", "jsonl")
 
 
@@ -44,7 +49,7 @@ _SHARDS = [(*WORLD, f"runs/s{n}", "--shard", f"{n}/2") for n in (1, 2)]
 VERBS = (
     Verb(name="run", command=(*WORLD, "runs/a"), readers=_READ_A),
     Verb(
-        name="run, more samples",
+        name="longer run",
         command=(*WORLD, "runs/a", "--samples", "3"),
         before=((*WORLD, "runs/a"),),
         readers=_READ_A,
@@ -65,6 +70,20 @@ VERBS = (
     ),
     Verb(name="import", command=A, readers=_READ_A),
     Verb(name="score", command=("score", "runs/a", *METRICS), before=(A,), readers=_READ_A),
+    Verb(
+        name="judge",
+        command=("score", "runs/a", "--judge", URL, "--set", "judge_axes=[rel]"),
+        before=(A,),
+        readers=_READ_A,
+    ),
+    Verb(
+        name="server run",
+        command=(
+            *("run", "--model", "fake", "--base-url", URL, "--prompts", "prompts.txt"),
+            *("--samples", "2", "--metrics", "text", "--output", "runs/a"),
+        ),
+        readers=_READ_A,
+    ),
     Verb(name="report", command=("report", "runs/a"), before=(A,), readers=_READ_A[-1:]),
     Verb(
         name="compare",
@@ -97,9 +116,13 @@ VERBS = (
 )
 
 
+BY_NAME = {verb.name: verb for verb in VERBS}
+
+
 def write_inputs(folder: Path) -> None:
     """Write what the commands read: a suite, replies, programs."""
     toy_runs.write_suite(folder / "toy")
+    (folder / "prompts.txt").write_text("Say something.\nSay something else.\n")
     for name, words in (("a", 12), ("b", 4)):
         toy_runs.write_replies(folder / f"{name}.jsonl", words=words)
     rows = [{"id": n, "code": f"print({n % 3})", "tests": [["", "0"]]} for n in range(6)]
@@ -110,3 +133,11 @@ def copy(source: Path, target: Path) -> Path:
     """Replace a folder by a copy of another."""
     shutil.rmtree(target, ignore_errors=True)
     return Path(shutil.copytree(source, target))
+
+
+def answer(body: dict[str, Any], _: Mapping[str, str]) -> Reply:
+    """Answer as a model, or as a judge, would: the same to the same request."""
+    words = random.Random(json.dumps([body["messages"], body.get("seed")]))
+    if "score" in body["messages"][0]["content"]:
+        return completion(json.dumps({"score": words.randint(1, 5)}))
+    return completion(toy_runs.sentence(words, 12))

@@ -19,7 +19,7 @@ _FIRST = 4  # batches whose mean is the start
 _GAIN = 8.0  # a quality that is .1 too high or low weighs the bonus 2.2 times, or by .45
 
 
-class QualityFloor(TrainerCallback, ExportableState):  # type: ignore[misc]
+class QualityFloor(TrainerCallback, ExportableState):
     """The weight of the bonus over training. A callback, because the Trainer keeps the state of
     callbacks in its checkpoints."""
 

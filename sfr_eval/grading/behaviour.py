@@ -16,6 +16,7 @@ from sfr_eval.suites.problems.extract import called_function
 
 MAX_INPUTS = 24
 MAX_CHARACTERS = 2_000  # of a test's input: larger ones cost more and show no more
+_NO_LITERALS = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 _NAME = "_sfr_eval_answer"
 # builtins last, since math has its own `pow`
 _MODULES = "typing collections math itertools functools heapq bisect builtins"
@@ -87,14 +88,16 @@ def test_inputs(problem: Problem) -> Iterator[tuple[Any, ...]]:
                 continue
             try:
                 yield tuple(json.loads(line) for line in test.input.split("\n"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
     elif isinstance(problem, AssertsProblem):
         name = _function(problem)
         for assertion in problem.asserts:
+            if len(assertion) > MAX_CHARACTERS:
+                continue
             try:
                 yield _arguments(assertion, name)
-            except (SyntaxError, ValueError):
+            except _NO_LITERALS:
                 continue
     elif isinstance(problem, CallsProblem):
         yield from (row for row in problem.inputs if len(repr(row)) <= MAX_CHARACTERS)

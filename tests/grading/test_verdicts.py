@@ -10,12 +10,13 @@ import pytest
 from sfr_eval.config import RunConfig
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.grading import verdicts as module
+from sfr_eval.grading.behaviour import probes
 from sfr_eval.grading.verdicts import Graded, Grading
 from sfr_eval.metrics.code import compute
 from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.table import metric_info, shown_ks
 from sfr_eval.pipeline.run import execute
-from sfr_eval.sandbox.types import Program, Verdict
+from sfr_eval.sandbox.types import AssertsProblem, Program, Verdict
 from sfr_eval.settings import CodeSettings
 from sfr_eval.stats.estimate import all_estimates
 from sfr_eval.store.rows import decode_row, encode_row
@@ -290,3 +291,14 @@ def test_behaviour_is_compared_on_inputs_outside_the_tests(tmp_path: Path) -> No
 def test_standard_input_cannot_be_compared(measure: Measure) -> None:
     found = measure({"harbour01_a": [RIGHT.format(1)]}, of=suite("livecodebench"))
     assert "distinct_behaviour_at_1" not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["assert f({[]: 1}) == 1", "assert f(" + "-" * 1900 + "1) == 1", "assert f([1] + 1) == 1",
+     "assert f({" + "2305843009213693951, " * 200 + "}) == 1", "assert f(\0) == 1"],
+    ids=range(5),
+)  # fmt: skip
+def test_arguments_that_cannot_be_read_give_no_inputs(text: str) -> None:
+    problem = AssertsProblem(id="p", asserts=("assert f(3) == 1", text))
+    assert (4,) in set(probes(problem))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,3 +161,29 @@ def test_the_real_sets() -> None:
     assert len(tests) == 400
     assert sum(isinstance(test, FunctionalProblem) for test in tests) == 181
     assert sum(len(test.tests) for test in tests) == 1043  # type: ignore[union-attr]
+
+
+NO_TESTS: list[tuple[str, dict[str, Any]]] = [
+    ("mbpp", {"task_id": "1", "text": "t", "test_list": ["# assert f(1) == 2"]}),
+    ("mbpp", {"task_id": "1", "text": "t", "test_list": ["", "x = 1"]}),
+    ("humaneval", {"task_id": "1", "prompt": "p", "entry_point": "f", "test": "def check(c): 1"}),
+    (
+        "livecodebench",
+        {
+            "question_id": "1",
+            "question_content": "q",
+            "platform": "p",
+            "difficulty": "d",
+            "contest_date": "2024-01-01",
+            "public_test_cases": "[]",
+            "private_test_cases": " [] ",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("suite", "row"), NO_TESTS)
+def test_a_row_without_tests_is_refused(suite: str, row: dict[str, Any], rows: Path) -> None:
+    rows.write_text(json.dumps(row))
+    with pytest.raises(UserError, match=r"rows.jsonl:1: .*(no assert|no tests)"):
+        load(suite, data=str(rows))

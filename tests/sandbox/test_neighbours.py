@@ -65,9 +65,7 @@ def problem_of(form: str, *, right: int) -> Problem:
 def hostile_programs() -> list[Program]:
     """Returns attacks in all forms; all of them would have to answer 2."""
     codes = {**ATTACKS, **CHANGES, **{name: first for name, (first, _) in TRACES.items()}}
-    codes = {
-        name: text.replace("{pid}", "1").replace("{port}", "9") for name, text in codes.items()
-    }
+    codes = {name: filled(text) for name, text in codes.items()}
     codes |= {name: text + "\ndef f(x): return 0" for name, text in {**SIGNALS, **HOGS}.items()}
     turns = itertools.product(("asserts", "stdin", "call"), codes.items())
     kept = sorted(turns, key=lambda turn: hash_of(turn[0] + turn[1][0]))[:NUMBER]

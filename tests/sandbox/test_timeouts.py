@@ -160,7 +160,7 @@ time.sleep(99)
 """
 # Computes enough not to count as asleep, then sleeps through several limits.
 SLEEPER = "import time\nwhile time.process_time() < 0.4: pass\ntime.sleep(3.2)\n"
-FORMS = {
+FORMS: dict[str, tuple[Problem, str]] = {
     "asserts": (ASSERTS, "{code}\n" + F),
     "stdin": (STDIN, "{code}\nprint(2)"),
     "call": (CALL, "def f(x):\n{indented}\n    return 2"),

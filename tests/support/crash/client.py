@@ -23,7 +23,9 @@ class CrashServer:
         shim = scratch / "file_operations.so"
         source = HERE / "file_operations.c"
         assert COMPILER is not None
-        subprocess.run([COMPILER, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
+        subprocess.run(
+            [COMPILER, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True
+        )
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "server.py"), str(scratch), *modules],
             stdin=subprocess.PIPE,

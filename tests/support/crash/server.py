@@ -59,7 +59,9 @@ def _left_behind(child: int) -> list[str]:
         if time.monotonic() > until:
             names = []
             for pid in processes:
-                names.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+                names.append(
+                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+                )
                 os.kill(pid, signal.SIGKILL)
             return names
         time.sleep(0.005)
@@ -74,7 +76,10 @@ def _children() -> list[int]:
             return []
         if not done:
             break
-    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
+    return [
+        int(pid)
+        for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()
+    ]
 
 
 def become(case: dict[str, object]) -> None:

@@ -106,8 +106,8 @@ def assert_inert(printed: str) -> None:
             for name in ("lm-eval", "csv", "jsonl", "model-card", "chats", "noveltybench")
         ),
         ["grade", "PROGRAMS"],
-        ["score", "RUN", "--metrics", "text"],
-        ["report", "RUN"],
+        pytest.param(["score", "RUN", "--metrics", "text"], marks=pytest.mark.slow),
+        pytest.param(["report", "RUN"], marks=pytest.mark.slow),
         ["run", "--model", "RUN", "--suite", "persona"],
         ["doctor", "--model", "RUN"],
         ["view", "no\n::error::x"],

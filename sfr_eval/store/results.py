@@ -87,6 +87,13 @@ class EncoderDeviation(Record):
     mean_distance: float | None = None
     mean_distance_float32: float | None = None
 
+    @property
+    def of_distance(self) -> float:
+        """How far the mean distance moves; 0 where there is none."""
+        if self.mean_distance is None or self.mean_distance_float32 is None:
+            return 0.0
+        return abs(self.mean_distance - self.mean_distance_float32)
+
 
 class LengthSlope(Record):
     """Points that a judge gives for ten words more."""

@@ -147,8 +147,9 @@ def _status_of(error: Mapping[str, Any]) -> int | None:
     """Return the HTTP status that an error states as a number or in a word."""
     values = [error.get(name) for name in ("code", "status", "status_code", "type")]
     for value in values:
-        if re.fullmatch("[45][0-9][0-9]", str(value) if isinstance(value, int | str) else ""):
-            return int(value)
+        digits = str(value) if isinstance(value, int | str) else ""
+        if re.fullmatch("[45][0-9][0-9]", digits):
+            return int(digits)
     for word in (value[:80].lower() for value in values if isinstance(value, str)):
         for status, kinds in _KINDS.items():
             if any(kind in word for kind in kinds):

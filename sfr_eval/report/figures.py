@@ -23,7 +23,7 @@ from sfr_eval.report.charts.looks import QUIET as QUIET
 from sfr_eval.report.charts.looks import short_name
 from sfr_eval.report.charts.static import draw, label_points, legend_entries, name_series, texts
 from sfr_eval.util.assets import report_file
-from sfr_eval.util.untrusted import spreadsheet_row
+from sfr_eval.util.untrusted import clean, spreadsheet_row
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -122,7 +122,9 @@ def _sheet(figures: Sequence[Figure], *, columns: int, text: str = "path") -> It
 def _saved(sheet: "Sheet", kind: str) -> bytes:
     stream = io.BytesIO()
     sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
-    return stream.getvalue()
+    content = stream.getvalue()
+    # matplotlib copies names, and XML cannot hold every character of a name.
+    return clean(content.decode()).encode() if kind == "svg" else content
 
 
 @contextmanager

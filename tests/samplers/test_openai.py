@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -330,3 +331,28 @@ def test_a_server_without_the_model_is_one_line() -> None:
         pytest.raises(UserError, match="does not serve `fake`; known: other"),
     ):
         OpenAISampler(subject_address("fake", (server.url,)), key="EMPTY")
+
+
+def test_each_reply_is_on_disk_while_the_next_is_awaited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    on_disk: list[int] = []
+
+    def rows() -> int:
+        return sum(file.read_bytes().count(b"\n") for file in tmp_path.rglob("samples/*.jsonl"))
+
+    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
+        asked = len(on_disk)
+        for _ in range(100):  # the row is written while this request is on its way
+            if rows() >= asked:
+                break
+            time.sleep(0.05)
+        on_disk.append(rows())
+        return completion("Arr.")
+
+    with serving(answer) as server:
+        address = ["--base-url", server.url, "--concurrency", "1"]
+        assert run(monkeypatch, "--model", "fake", *address, *WORLD) == 0
+    assert on_disk == list(range(len(on_disk)))
+    assert len(on_disk) > 2

@@ -70,9 +70,10 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return found
 
 
-@pytest.fixture(params=["", "true"], ids=["terminal", "actions"])
-def ci(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv("GITHUB_ACTIONS", request.param)
+@pytest.fixture
+def ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of a job of GitHub Actions."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     monkeypatch.setenv("COLUMNS", "70")
     return tmp_path
@@ -105,8 +106,8 @@ def assert_inert(printed: str) -> None:
             for name in ("lm-eval", "csv", "jsonl", "model-card", "chats", "noveltybench")
         ),
         ["grade", "PROGRAMS"],
-        ["score", "RUN", "--metrics", "text"],
-        ["report", "RUN"],
+        pytest.param(["score", "RUN", "--metrics", "text"], marks=pytest.mark.slow),
+        pytest.param(["report", "RUN"], marks=pytest.mark.slow),
         ["run", "--model", "RUN", "--suite", "persona"],
         ["doctor", "--model", "RUN"],
         ["view", "no\n::error::x"],
@@ -140,12 +141,15 @@ def test_a_command_prints_names_as_text(
                 assert not any(re.match(r"\s*[=+@]", cell) for cell in row)
 
 
+@pytest.mark.parametrize("actions", ["", "true"])
 def test_a_gate_writes_names_as_text(
+    actions: str,
     runs: list[Path],
     ci: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", actions)
     baseline, junit, result = ci / "baseline.json", ci / "junit.xml", ci / "check.json"
     call(monkeypatch, "check", "--write-baseline", runs[0], "--baseline", baseline)
     if not baseline.exists():  # names that no baseline can hold

@@ -20,7 +20,7 @@ def answer(**fields: Any) -> dict[str, Any]:
 
 def choice(**fields: Any) -> dict[str, Any]:
     """The body of a completion whose only choice has other fields."""
-    body = completion("fine").body
+    body: dict[str, Any] = completion("fine").body
     body["choices"][0].update(fields)
     return body
 

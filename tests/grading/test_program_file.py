@@ -186,6 +186,6 @@ def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
 def test_a_time_limit_that_is_none_is_refused(tmp_path: Path, seconds: float) -> None:
     source = tmp_path / "p.jsonl"
     source.write_text('{"id": "a", "code": "", "tests": [["", ""]]}\n')
-    with pytest.raises(UserError, match="--seconds .*: must be above 0"):
+    with pytest.raises(UserError, match=r"--seconds .*: must be above 0"):
         grade_file(source, output=tmp_path / "v.jsonl", mode="faithful", seconds=seconds)
     assert not (tmp_path / "v.jsonl").exists()

@@ -51,7 +51,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(RUN) $(BIN)/python benchmarks/table.py \
-		$(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) $(if $(GRADERS),--graders $(GRADERS)) $(if $(DATA),--data $(DATA))
+		$(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) $(if $(GRADERS),--graders $(GRADERS)) $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL)) $(if $(FORCE),--force)
 
 docs: $(VENV)/.dev
 	$(BIN)/mkdocs build --strict

@@ -165,6 +165,19 @@ def geometry(result: Any) -> Iterator[Row]:
     )
 
 
+def states(result: Any) -> Iterator[Row]:
+    ours, others = result["best"]["ours"], dict(result["best"])
+    del others["ours"]
+    name = min(others, key=lambda side: others[side]["cpu"])
+    yield Row(
+        what=f"hidden states and token statistics, {result['model']}, {result['replies']} replies",
+        ours=f"{ours['cpu']:.1f} CPU s",
+        name=f"a forward pass in transformers, {name}",
+        other=f"{others[name]['cpu']:.1f} CPU s",
+        ratio=cost(ours["cpu"], others[name]["cpu"]),
+    )
+
+
 def judge_overhead(result: Any) -> Iterator[Row]:
     best = {
         side: [min(column) for column in zip(*runs, strict=True)]
@@ -205,16 +218,38 @@ def index(result: Any) -> Iterator[Row]:
         yield Row(what=what, ours=f"{result[name]['cpu']:.2f} CPU s")
 
 
+def compare(result: Any) -> Iterator[Row]:
+    best = result["best"]
+    yield Row(
+        what=f"`compare` of {result['runs']} runs, {result['replies_each']:,} replies each",
+        ours=f"{best['wall']:.1f} s, {best['cpu']:.1f} CPU s, {best['memory_gb']:.2f} GB",
+    )
+
+
+def embed(result: Any) -> Iterator[Row]:
+    rates, work = result["texts_per_cpu_second"], result["gigaflops_a_cpu_second"]
+    yield Row(
+        what=f"embedding of {result['texts']:,} replies, {result['backend']}",
+        ours=f"{rates['ours']:.0f} texts a CPU s ({work['ours']:.0f} GFLOPS)",
+        name="`SentenceTransformer.encode`, float32",
+        other=f"{rates['plain']:.0f} texts a CPU s ({work['plain']:.0f} GFLOPS)",
+        ratio=f"{result['ratio']:.1f} times as fast",
+    )
+
+
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "run_overhead": run_overhead,
     "sweep": sweep,
     "metrics": metrics,
     "grade": grade,
+    "embed": embed,
     "train": train,
     "lexical_scale": lexical_scale,
     "score_scale": score_scale,
     "geometry": geometry,
+    "states": states,
     "judge_overhead": judge_overhead,
     "startup": startup,
     "index": index,
+    "compare": compare,
 }

@@ -25,6 +25,7 @@ from sfr_eval.commands.train import train
 from sfr_eval.commands.view import view
 from sfr_eval.errors import RunError, UserError, did_you_mean, nearest_names
 from sfr_eval.util.progress import log
+from sfr_eval.util.untrusted import clean
 from sfr_eval.version import __version__
 
 COMMANDS = (
@@ -86,13 +87,13 @@ def main() -> None:
         sys.exit(130)
     except (UserError, RunError) as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         text = str(error)  # which may quote what a file holds
         log(f"sfr-eval: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     except Exception as error:  # noqa: BLE001 (whatever it is ends in one line)
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         log(f"sfr-eval: {what} (unexpected; --debug shows where)")
         sys.exit(3)  # Python's own 1 would read as a failed gate
@@ -100,6 +101,11 @@ def main() -> None:
         # CPython remembers a Ctrl-C that passed through exec() of a text, as dataclasses use it,
         # and `python -m` would then end as if killed, whatever the exit code, until the next exec.
         exec("")
+
+
+def _show_traceback() -> None:
+    """Show where an error came from, without our keys: an error of a client quotes its request."""
+    sys.stderr.write(clean(traceback.format_exc()))
 
 
 def _usage(error: click.ClickException) -> str:

@@ -283,8 +283,9 @@ class ScoreSettings(Settings):
 
     metrics: Names | None = setting("metric families; default: the suite's")
     encoder: str | None = setting("sentence-transformers name, folder or `multilingual`")
-    encoder_backend: Literal["float32", "bfloat16", "onnx"] = setting(
-        "the other two are faster; the report says how far they deviate", default="float32"
+    encoder_backend: Literal["auto", "float32", "bfloat16", "onnx"] = setting(
+        "auto: bfloat16 where the processor multiplies in it, else float32, which is exact",
+        default="auto",
     )
     encoder_long_texts: Literal["truncate", "chunk"] = setting(
         "beyond the encoder's window: cut off, or average the parts", default="truncate"

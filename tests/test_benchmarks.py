@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,71 @@ def test_a_script_is_run_and_what_it_found_is_kept(
     assert found["left_out"]["lm_eval --help"] == "not installed"
     assert found["best"]["sfr-eval --help"] > found["best"]["python -c pass"] > 0
     assert "`lm_eval --help`: not installed" in table.render([record])
+
+
+MACHINE = {"processor": "P", "cores": 4, "memory_gb": 4, "instructions": []}
+WHEN = {"date": "2026-01-02", "machine": MACHINE, "python": "3.11", "versions": {}}
+QUIET = {**WHEN, "load_before": 2.0, "load_during": 0.9}  # of the script before, which had ended
+LOUD = {**WHEN, "load_before": 0.0, "load_during": 1.1}
+UNKNOWN = {**WHEN, "load_before": None}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "replaced"),
+    [
+        (QUIET, LOUD, False),
+        (QUIET, UNKNOWN, False),
+        (UNKNOWN, LOUD, False),
+        (QUIET, QUIET, True),
+        (LOUD, LOUD, True),
+        (LOUD, QUIET, True),
+        (UNKNOWN, UNKNOWN, True),
+    ],
+)
+def test_a_quiet_result_is_not_replaced_by_a_loud_one(
+    table: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    old: dict[str, Any],
+    new: dict[str, Any],
+    replaced: bool,
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    assert table.keep("startup", '{"a": 1}', [], old)  # nothing is stored yet: any load will do
+    assert table.keep("startup", '{"a": 2}', [], new) == replaced
+    assert table.stored()[0]["found"] == {"a": 2 if replaced else 1}
+    assert table.keep("startup", '{"a": 3}', [], new, force=True)
+    assert table.stored()[0]["found"] == {"a": 3}
+
+
+def test_a_loud_machine_does_not_start_what_it_may_not_replace(
+    table: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    monkeypatch.setattr(table, "other_load_now", lambda: 99.0)
+    table.keep("startup", "{}", [], QUIET)
+    monkeypatch.setattr(table.subprocess, "run", None)  # a start would be an error
+    assert not table.measure("startup", {"peers": None})
+
+
+def test_the_load_of_others_leaves_out_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    import load  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(load, "_all_seconds", iter([100.0, 130.0]).__next__)
+    monkeypatch.setattr(load, "_own_seconds", iter([5.0, 15.0]).__next__)
+    monkeypatch.setattr(load.time, "monotonic", iter([0.0, 10.0]).__next__)
+    assert load.OtherLoad().cores() == 2.0  # 30 seconds of all less 10 of ours in 10
+
+
+def test_the_seconds_of_the_machine_grow_with_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    import load
+
+    before, ours = load._all_seconds(), load._own_seconds()
+    sum(number * number for number in range(4_000_000))
+    assert load._own_seconds() - ours > 0.05
+    assert load._all_seconds() - before > 0.05
 
 
 def test_a_script_that_fails_keeps_nothing(

@@ -15,6 +15,7 @@ from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.figures import files, to_csv
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.untrusted import file_name, whole_text
 
 
 def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path:
@@ -29,7 +30,7 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
     with writing_to(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
         content = json.dumps(comparison.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / "comparison.json", content)
+        write_atomic(folder / "comparison.json", whole_text(content))
         _csv(folder / "metrics.csv", list(comparison.records()))
         _csv(folder / "matched_quality.csv", list(comparison.matched_records()))
         drawn = {}
@@ -41,7 +42,7 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
             }
             for kind, group in drawn[suite].items():
                 for suffix, data in files(group) if group else ():
-                    write_atomic(folder / "plots" / f"{suite}-{kind}.{suffix}", data)
+                    write_atomic(folder / "plots" / f"{file_name(suite)}-{kind}.{suffix}", data)
         page = folder / "compare.html"
         write_atomic(page, render(comparison, drawn))
     return page

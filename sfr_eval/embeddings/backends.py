@@ -1,10 +1,12 @@
 """Computes embeddings: in float32 by PyTorch, or faster and slightly different.
 
-`float32` is the reference. `bfloat16` and `onnx` are opt-in; how far their embeddings deviate from
-the reference is measured on texts of the run and reported with every number based on them.
+`float32` is the reference. How far embeddings of `bfloat16` and `onnx` deviate from it is measured
+on texts of the run and reported with every number based on them.
 """
 
+import json
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from sfr_eval.embeddings.cache import Embeddings
+from sfr_eval.embeddings.fixed_batches import FixedBatches, is_fixed, unit_rows
 from sfr_eval.embeddings.locate import need
 from sfr_eval.errors import UserError, brief_error
 from sfr_eval.util.files import atomic_path
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Backend = Literal["float32", "bfloat16", "onnx"]
+AnyBackend = Literal["auto", "float32", "bfloat16", "onnx"]
+
+FAST_BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16"})
+"""Processor flags of matrix products in bfloat16, which take a fraction of float32's time."""
 
 # Candidate batch sizes, the default, and the number of texts on which each candidate is timed.
 BATCHES = {"cpu": (8, 16, 32, 64), "cuda": (64, 128, 256, 512)}
@@ -28,11 +35,16 @@ DEFAULT_BATCH = {"cpu": 32, "cuda": 256}
 TRIAL = {"cpu": 96, "cuda": 1_024}
 NEAR = 0.95  # of the best rate; the smallest such batch is chosen, as it needs the least memory
 
+_PROCESSOR = Path("/proc/cpuinfo")
+
 
 class LoadedEncoder(Protocol):
     """An encoder in memory."""
 
     device: str
+
+    has_batch_size: bool
+    """Whether `embed` heeds the batch size. If not, an embedding depends on its text alone."""
 
     on_rows: Callable[[int], None] | None
     """Called with the number of rows of each batch that is done."""
@@ -41,16 +53,31 @@ class LoadedEncoder(Protocol):
         """Return unit rows, float32, shape (len(texts), d)."""
 
 
+def own_backend(folder: Path) -> Backend:
+    """Return the backend of an encoder for which none was chosen: bfloat16 for a transformer on a
+    processor that multiplies in it, else float32."""
+    try:
+        (first, *_) = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        transformer = str(first["type"]).endswith(".Transformer")
+        flags = re.search(r"^flags\s*:(.*)$", _PROCESSOR.read_text(), re.MULTILINE)
+    except (OSError, ValueError, KeyError, TypeError):
+        return "float32"
+    fast = flags is not None and not FAST_BFLOAT16.isdisjoint(flags[1].split())
+    return "bfloat16" if transformer and fast else "float32"
+
+
 def load(folder: Path, *, name: str, backend: Backend, exports: Path) -> LoadedEncoder:
     """Load an encoder. Raises UserError if its files or libraries do not allow that. `exports` is
     the folder of the ONNX graph, which is made from its weights."""
     model = sentence_transformer(folder, name=name, bfloat16=backend == "bfloat16")
     if backend == "onnx":
         return _Onnx(model, name=name, file=exports / "model.onnx")
-    return _Torch(model)
+    return FixedBatches(model) if is_fixed(model) else _Torch(model)
 
 
 class _Torch:
+    has_batch_size = True
+
     def __init__(self, model: "SentenceTransformer") -> None:
         self._model = model
         self.device = str(model.device.type)
@@ -80,6 +107,7 @@ class _Onnx:
     whose releases do not support transformers 5.
     """
 
+    has_batch_size = True
     _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
     def __init__(self, model: "SentenceTransformer", *, name: str, file: Path) -> None:
@@ -146,12 +174,6 @@ class _Onnx:
             if self.on_rows is not None:
                 self.on_rows(len(parts[-1]))
         return unit_rows(np.concatenate(parts))
-
-
-def unit_rows(rows: Embeddings) -> Embeddings:
-    """Divide each row by its length, which half precision leaves off by a thousandth."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def deviation(reference: Embeddings, other: Embeddings) -> dict[str, float | int]:

@@ -1,8 +1,7 @@
 """Sentence embeddings, computed once for each text and kept on disk.
 
-cache/embeddings/<fingerprint>[-bfloat16|-onnx][-chunk]/   shards, see embeddings/cache.py
+cache/embeddings/<fingerprint>[-bfloat16-8x4|-onnx][-chunk]/   shards, see embeddings/cache.py
                                                batch-*.json    measured batch size
-                                               deviation.json  of bfloat16 and onnx
 """
 
 import json
@@ -19,16 +18,18 @@ from sfr_eval.embeddings.backends import (
     BATCHES,
     DEFAULT_BATCH,
     TRIAL,
+    AnyBackend,
     Backend,
     LoadedEncoder,
     deviation,
     fastest_batch,
     load,
+    own_backend,
     sentence_transformer,
-    unit_rows,
 )
 from sfr_eval.embeddings.cache import Embeddings, EmbeddingStore, text_key
 from sfr_eval.embeddings.chunks import Chunk, Pieces
+from sfr_eval.embeddings.fixed_batches import ROWS, STEP, unit_rows
 from sfr_eval.embeddings.locate import (
     DEFAULT,
     EncoderFiles,
@@ -50,7 +51,7 @@ UNREADABLE = 0.5
 _SHARD = 2_048  # texts between two saves: an interrupted encoding loses seconds
 _BLOCK = 16_384  # rows of embeddings at a time: 25 MB of all-MiniLM-L6-v2's
 _WORTH = 4  # with this many times the texts of a measurement, measuring the batch size pays
-_COMPARED = 128  # texts on which bfloat16 and onnx are compared with float32
+_COMPARED = 128  # texts on which another backend is compared with float32
 
 LongTexts = Literal["truncate", "chunk"]
 
@@ -63,17 +64,18 @@ class Encoder:
         name: str | None,
         cache: Path,
         *,
-        backend: Backend = "float32",
+        backend: AnyBackend = "auto",
         long_texts: LongTexts = "truncate",
         on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`name`: Hub id or folder; None is all-MiniLM-L6-v2. `long_texts`: a text beyond the
+        """`name`: Hub id or folder; None is all-MiniLM-L6-v2. `backend`: auto is the encoder's
+        own on this processor, see `own_backend`. `long_texts`: a text beyond the
         encoder's window counts by its beginning, or by the mean of its parts weighted by their
         length. `on_progress` is called with (done, total)."""
         self.name = name or DEFAULT
-        self.backend, self.long_texts = backend, long_texts
+        self.long_texts = long_texts
         self.loaded = False  # True once the model itself was needed
-        self._cache = cache
+        self._cache, self._chosen = cache, backend
         self._on_progress = on_progress
         self._encoded = self._to_encode = 0  # texts of the call that is going on
         self._measurements: dict[str, dict[str, Any]] = {}
@@ -95,6 +97,16 @@ class Encoder:
     def fingerprint(self) -> str:
         """See `encoder_fingerprint`. Does not cover the backend and the treatment of long texts."""
         return encoder_fingerprint(self._files.folder)
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The arithmetic of its embeddings."""
+        return own_backend(self._files.folder) if self._chosen == "auto" else self._chosen
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether an embedding depends on its text alone, to the last bit. Loads the model."""
+        return not self._model.has_batch_size
 
     @property
     def variant(self) -> str:
@@ -148,7 +160,6 @@ class Encoder:
         self._encoded, self._to_encode = 0, len(missing)
         if missing:
             self._progress(0)
-        self._measure_deviation(missing)
         rest = self._measure_batch_size(missing)
         for start in range(0, len(rest), _SHARD):
             self._add(rest[start : start + _SHARD], self._batch)
@@ -208,8 +219,8 @@ class Encoder:
         notes |= self._foreign(texts)
         if self.long_texts == "chunk":
             notes["chunked_share"] = self.long_share(texts)
-        if self.backend != "float32":
-            notes["encoder_deviation"] = self._measurement("deviation.json")
+        if self.backend != "float32" and texts:
+            notes["encoder_deviation"] = self._deviation(texts)
         return notes
 
     def _foreign(self, texts: Sequence[str]) -> dict[str, Any]:
@@ -281,6 +292,8 @@ class Encoder:
         sizes = BATCHES["cpu"]
         if len(missing) <= _WORTH * len(sizes) * min(TRIAL.values()):  # before a model is loaded
             return missing
+        if not self._model.has_batch_size:
+            return missing
         device = self._model.device
         sizes, trial = BATCHES.get(device, sizes), TRIAL.get(device, TRIAL["cpu"])
         if len(missing) <= _WORTH * len(sizes) * trial or self._measurement(self._batch_file):
@@ -293,19 +306,16 @@ class Encoder:
         )
         return [text for text in missing if text_key(text) not in self._store]
 
-    def _measure_deviation(self, missing: Sequence[str]) -> None:
-        """Measure how far an opt-in backend is from float32 on texts that are about to be encoded,
-        until it has been measured on enough of them."""
-        if self.backend == "float32" or not missing:
-            return
-        count = min(_COMPARED, len(missing))
-        if (self._measurement("deviation.json") or {}).get("texts", 0) >= count:
-            return
-        texts = missing[:: max(1, len(missing) // count)][:count]
-        exact = load(self._files.folder, name=self.name, backend="float32", exports=self._folder)
-        batch = DEFAULT_BATCH.get(exact.device, 32)
-        difference = deviation(exact.embed(texts, batch), self._model.embed(texts, batch))
-        self._keep("deviation.json", difference)
+    @cached_property
+    def _exact(self) -> "Encoder":
+        return Encoder(self.name, self._cache, backend="float32", long_texts=self.long_texts)
+
+    def _deviation(self, texts: Sequence[str]) -> dict[str, float | int]:
+        """Measure how far these embeddings are from float32, on some of the texts. Which, depends
+        on all of them alone, and not on what was embedded when."""
+        some = sorted({text_key(text): text for text in self._as_read(texts)}.items())[:_COMPARED]
+        sample = [text for _, text in some]
+        return deviation(self._exact.encode(sample), self.encode(sample))
 
     def _measurement(self, name: str) -> dict[str, Any] | None:
         """Return a measurement of this or an earlier process; None if there is none."""
@@ -353,5 +363,7 @@ def _store_folder(cache: Path, fingerprint: str, variant: str) -> Path:
 
 
 def _variant(backend: str, long_texts: str) -> str:
-    short = "" if backend == "float32" else f"-{backend}"
+    # In batches of another shape, bfloat16 has other last bits.
+    shape = f"-{ROWS}x{STEP}" if backend == "bfloat16" else ""
+    short = "" if backend == "float32" else f"-{backend}{shape}"
     return short + ("-chunk" if long_texts == "chunk" else "")

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sfr_eval.endpoints import bounded
+from sfr_eval.endpoints.refusals import words
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_eval.util.untrusted import whole_text
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "EMPTY"  # the customary placeholder for servers without a key
@@ -104,7 +106,9 @@ def reach(address: Address, *, key: str) -> str:
                 f"{where}: cannot list its models (HTTP {error.status_code}); is this the base "
                 "URL, with /v1?"
             ) from None
-        except openai.APIConnectionError:
+        except bounded.Redirect as error:
+            raise UserError(f"{where}: {error}") from None
+        except (TimeoutError, openai.APIConnectionError):
             raise UserError(
                 f"{where}: no server answers there; start it or fix the address"
             ) from None
@@ -125,13 +129,16 @@ def reach(address: Address, *, key: str) -> str:
 async def _list_models(url: str, *, key: str) -> object:
     import openai
 
-    async with openai.AsyncOpenAI(
-        base_url=url,
-        api_key=key,
-        max_retries=1,
-        timeout=_CHECK_SECONDS,
-        http_client=bounded.client(),
-    ) as client:
+    async with (
+        openai.AsyncOpenAI(
+            base_url=url,
+            api_key=key,
+            max_retries=1,
+            timeout=_CHECK_SECONDS,
+            http_client=bounded.client(),
+        ) as client,
+        asyncio.timeout(2 * _CHECK_SECONDS),
+    ):
         return await client.get("/models", cast_to=object)
 
 
@@ -145,4 +152,5 @@ def _model_ids(listing: object) -> list[str]:
     rows = listing.get("data") if isinstance(listing, Mapping) else None
     if not isinstance(rows, list):
         return []
-    return [str(row["id"])[:200] for row in rows if isinstance(row, Mapping) and "id" in row]
+    names = [row["id"] for row in rows if isinstance(row, Mapping) and "id" in row]
+    return [whole_text(words(name)[:200]) for name in names]

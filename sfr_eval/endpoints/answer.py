@@ -1,14 +1,17 @@
 """What a server's response says: the text of a chat completion, or why there is none."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sfr_eval.endpoints.finish import Ended, how_it_ended
-from sfr_eval.endpoints.refusals import message_of
+from sfr_eval.endpoints.refusals import message_of, words
+from sfr_eval.util.untrusted import whole_text
 
 _NOT_A_COMPLETION = "the response is not a chat completion"
+_MOST_TOKENS = 2**31 - 1  # of a column of samples.parquet
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 
 
@@ -29,7 +32,8 @@ class Answer:
     """The result of one request, exactly one for each `ask`. answered: `text` is what the model
     wrote; refused: the provider withheld it; no_content: the reply ended without any text, for
     example after hidden reasoning; unsupported: the server does not take a sampling field at this
-    value; failed: no answer came."""
+    value; failed: no answer came. Whatever the server said, its texts are whole characters and its
+    counts fit a column, so that each answer can be stored."""
 
     outcome: Literal["answered", "refused", "no_content", "unsupported", "failed"]
     text: str = ""
@@ -38,6 +42,14 @@ class Answer:
     completion_tokens: int = 0
     served: str = ""  # what the server calls the model that answered
     error: str = ""
+
+    def __post_init__(self) -> None:
+        for name, limit in (("text", None), ("finish_reason", 80), ("served", 200), ("error", 500)):
+            value = getattr(self, name)
+            if value:
+                object.__setattr__(self, name, whole_text(value[:limit]))
+        for name in ("prompt_tokens", "completion_tokens"):
+            object.__setattr__(self, name, max(0, min(int(getattr(self, name)), _MOST_TOKENS)))
 
     @property
     def ended(self) -> Ended:
@@ -50,11 +62,18 @@ def read_completion(response: bytes, *, key: str) -> Answer:
     ProviderError if it is an error of the provider."""
     try:
         reply = json.loads(response)
-    except (ValueError, RecursionError):
-        start = " ".join(response[:100].decode(errors="replace").split())
+    except RecursionError:
+        raise CutResponse("nested too deeply") from None
+    except ValueError:
+        start = words(response[:4_000].decode(errors="replace"))
         if start and start[0] not in "{[":  # a page of a proxy, or of another address
-            raise CutResponse(f"not JSON but: {without_key(start, key=key)}") from None
+            raise CutResponse(f"not JSON but: {without_key(start, key=key)[:100]}") from None
         raise CutResponse("incomplete (cut JSON)") from None
+    return _read(reply, key=key)
+
+
+def _read(reply: Any, *, key: str) -> Answer:
+    """Return the answer in the JSON of a response."""
     choice = _choice(reply, key=key)
     message = choice.get("message")
     finish = choice.get("finish_reason")
@@ -71,12 +90,12 @@ def read_completion(response: bytes, *, key: str) -> Answer:
     nothing = not text and ended in ("stop", "unknown") and not _ended_at_once(message, usage)
     return Answer(
         outcome="refused" if withheld else "no_content" if nothing else "answered",
-        text=without_key(_whole_characters(text or ""), key=key),
+        text=without_key(text or "", key=key),
         finish_reason=finish,
         prompt_tokens=_count(usage, "prompt_tokens"),
         completion_tokens=tokens,
-        served=without_key(str(reply.get("model") or ""), key=key)[:200],
-        error=without_key(_whole_characters(str(refusal or "")), key=key)[:300]
+        served=without_key(words(reply.get("model") or ""), key=key),
+        error=without_key(words(refusal or ""), key=key)[:300]
         or ("no content" + _only_reasoning(message) if nothing and not withheld else ""),
     )
 
@@ -91,8 +110,8 @@ def _choice(reply: Any, *, key: str) -> Mapping[str, Any]:
     source = first if isinstance(first, Mapping) else reply
     stated = stated_error(source)
     if stated is None:
-        shown = "" if not isinstance(reply, Mapping) else f": {json.dumps(reply)[:200]}"
-        raise ProviderError(without_key(f"{_NOT_A_COMPLETION}{shown}", key=key), None)
+        shown = "" if not isinstance(reply, Mapping) else f": {without_key(words(reply), key=key)}"
+        raise ProviderError(f"{_NOT_A_COMPLETION}{shown[:200]}", None)
     status, problem = stated
     code = f" {status}" if status else ""
     raise ProviderError(without_key(f"error{code} in HTTP 200: {problem}", key=key), status)
@@ -107,10 +126,10 @@ def stated_error(source: Any) -> tuple[int | None, str] | None:
     inner = [source[name] for name in ("error", "base_resp", "detail") if source.get(name)]
     error = inner[0] if inner else source
     if not isinstance(error, Mapping):
-        return _status_of(source), " ".join(str(error).split())[:300]
+        return _status_of(source), words(error)
     if not any(error.get(name) for name in ("message", "msg", "status_msg", "detail", "code")):
         return None
-    return _status_of(error) or _status_of(source), message_of(error, str(dict(error)))
+    return _status_of(error) or _status_of(source), message_of(error, words(error))
 
 
 _KINDS = {
@@ -128,9 +147,9 @@ def _status_of(error: Mapping[str, Any]) -> int | None:
     """Return the HTTP status that an error states as a number or in a word."""
     values = [error.get(name) for name in ("code", "status", "status_code", "type")]
     for value in values:
-        if str(value).isdecimal() and 400 <= int(str(value)) < 600:
-            return int(str(value))
-    for word in (str(value).lower() for value in values if isinstance(value, str)):
+        if re.fullmatch("[45][0-9][0-9]", str(value) if isinstance(value, int | str) else ""):
+            return int(value)
+    for word in (value[:80].lower() for value in values if isinstance(value, str)):
         for status, kinds in _KINDS.items():
             if any(kind in word for kind in kinds):
                 return status
@@ -160,7 +179,7 @@ def _refusal(content: Any) -> str:
     """Return what the refusals among the parts of a message say."""
     parts = content if isinstance(content, list) else []
     refusals = [p for p in parts if isinstance(p, Mapping) and p.get("type") == "refusal"]
-    return " ".join(str(part.get("refusal") or "refused") for part in refusals)
+    return " ".join(words(part.get("refusal") or "refused") for part in refusals[:8])
 
 
 def _ended_at_once(message: Mapping[str, Any], usage: object) -> bool:
@@ -185,8 +204,3 @@ def without_key(text: str, *, key: str) -> str:
 def _count(usage: object, name: str) -> int:
     value = usage.get(name) if isinstance(usage, Mapping) else None
     return value if isinstance(value, int) and value > 0 else 0
-
-
-def _whole_characters(text: str) -> str:
-    """JSON can carry half of a surrogate pair, which no UTF-8 file can store."""
-    return text.encode("utf-8", "replace").decode() if not text.isascii() else text

@@ -29,10 +29,13 @@ Row = TypeVar("Row")
 TRIES = 5
 """How often a request is sent while the transport fails, the first time included."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+_SHORTEST_PAUSE = 0.02  # after HTTP 429, whatever it says
 _LOST_IN_A_ROW = 32
 _FINAL_IN_A_ROW = 4
 _FAILED_PROMPTS = 3
 _CHARGED = ("answered", "refused", "no_content")
+_SPOKEN_PAUSE = 10.0
+_SILENCE = 60.0  # between two lines about waiting
 _CHARACTERS_PER_TOKEN = 2  # fewer than any tokenizer needs for plain text, so too much is reserved
 
 
@@ -86,11 +89,13 @@ class Fleet:
         self._failed: dict[str, int] = {}  # prompt -> failures, until a request is answered
         self._refusal = ""  # of the last server that was still asked
         self._turn = 0
+        self._spoke = -_SILENCE  # when it was last said that servers make us wait
         self._servers = [
             Server(
                 url,
                 key=key,
                 timeout_seconds=timeout_seconds,
+                patience_seconds=patience_seconds,
                 unsupported=self._unsupported,
                 seed_bits=seed_bits,
             )
@@ -215,17 +220,16 @@ class Fleet:
                 if not self._another_after(server, result.problem) or tries >= TRIES:
                     return Answer(outcome="failed", error=result.problem)
                 continue
+            pause = result.wait or 0.0
             if result.status == 429:
-                pause = result.wait if result.wait is not None else _backoff(tries)
-                waited += pause
-                if waited > self._patience:
-                    error = f"{result.problem} (asked to wait too long)"
-                    return Answer(outcome="failed", error=error)
-                server.pause(pause)
-                tries += result.wait is None
-            else:
-                tries += 1
-                server.pause(result.wait or 0.0)
+                pause = _backoff(tries) if result.wait is None else max(pause, _SHORTEST_PAUSE)
+            waited += pause
+            if waited > self._patience:
+                error = f"{result.problem} (asked to wait too long)"
+                self._count_lost(error)
+                return Answer(outcome="failed", error=error)
+            server.pause(pause)
+            tries += result.status != 429 or result.wait is None
             if result.status in (None, 200):
                 self._avoid(server)
             if tries >= TRIES:
@@ -251,8 +255,17 @@ class Fleet:
                 start = self._turn % len(ready)
                 return min(ready[start:] + ready[:start], key=lambda server: server.in_flight)
             first = min(server.paused_until for server in open_servers)
+            self._say_wait(open_servers, first - now)
             # Spread out, or all requests that waited would be sent at the same moment.
             await asyncio.sleep(first - now + random.uniform(0, 0.05))
+
+    def _say_wait(self, servers: Sequence[Server], seconds: float) -> None:
+        """Tell the user that all servers make all requests wait, now and then."""
+        now = time.monotonic()
+        if seconds >= _SPOKEN_PAUSE and now - self._spoke >= _SILENCE:
+            self._spoke = now
+            urls = ", ".join(server.url for server in servers)
+            log(f"{urls}: asks for a pause of {seconds:.0f} s; what was answered is kept")
 
     def _another_after(self, server: Server, problem: str) -> bool:
         """Count a refusal that would meet every request, and close the server after a few. Return
@@ -263,7 +276,8 @@ class Fleet:
             if all(other.closed for other in self._servers):
                 self._refusal = (
                     f"{server.url}: refuses every request ({problem}); what was answered is kept: "
-                    "correct the key, the account or the name of the model and repeat the command"
+                    "correct the key, the account, the address or the name of the model and "
+                    "repeat the command"
                 )
                 raise ServersLost(self._refusal)
             log(f"warning: {server.url}: refuses every request ({problem}); not asked any more")

@@ -13,6 +13,7 @@ from sfr_eval.errors import RunError
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_MOST_CHARACTERS = 100  # of a header that are read
 _COUNTED = ("requests", "tokens")
 
 
@@ -25,13 +26,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     `retry-after-ms`, then `retry-after` as seconds or as an HTTP date."""
     for name, scale in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
-            seconds = float(headers.get(name, "")) * scale
+            seconds = float(headers.get(name, "")[:_MOST_CHARACTERS]) * scale
         except ValueError:
             continue
         if math.isfinite(seconds):
             return max(seconds, 0.0)
     try:
-        date = parsedate_to_datetime(headers.get("retry-after", ""))
+        date = parsedate_to_datetime(headers.get("retry-after", "")[:_MOST_CHARACTERS])
         return max(date.timestamp() - time.time(), 0.0)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
@@ -49,7 +50,7 @@ def used_up(headers: Mapping[str, str]) -> float:
 
 def span_seconds(text: str) -> float | None:
     """Return `6m0s`, `120ms` or `1.5` (seconds) in seconds; None for anything else."""
-    text = text.strip()
+    text = text[:_MOST_CHARACTERS].strip()  # the search below is quadratic
     parts = _SPAN.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)

@@ -21,6 +21,7 @@ SAMPLING_FIELDS = (
 )
 _ORDINARY_WORDS = {"stop"}  # counted only if the server names it as the parameter
 _WITHHELD = ("content_filter", "content_policy", "contentfilter", "moderation", "flagged_input")
+_MOST_CHARACTERS = 4_000  # of an error that are read
 _FINAL = (401, 402, 403, 404, 405)
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 
@@ -32,10 +33,10 @@ def refused_fields(body: object, sent: Collection[str]) -> list[str]:
     fields = [field for field in SAMPLING_FIELDS if field in sent]
     error = body.get("error", body) if isinstance(body, Mapping) else body
     if isinstance(error, Mapping):
-        param = str(error.get("param") or "").split(".")[0]
+        param = words(error.get("param") or "").split(".")[0]
         if param in fields:
             return [param]
-    text = str(error)
+    text = words(error)
     return [
         field
         for field in fields
@@ -45,7 +46,7 @@ def refused_fields(body: object, sent: Collection[str]) -> list[str]:
 
 def wants_new_limit(body: object, refused: Collection[str]) -> bool:
     """Whether the server asks for `max_completion_tokens` in place of `max_tokens`."""
-    return LIMIT in refused and NEW_LIMIT in str(body)
+    return LIMIT in refused and NEW_LIMIT in words(body)
 
 
 def withheld(body: object, status: int) -> bool:
@@ -56,8 +57,9 @@ def withheld(body: object, status: int) -> bool:
     if not isinstance(error, Mapping):
         return False
     metadata = error.get("metadata")
-    names = [error.get("code"), error.get("type"), *(metadata if metadata else ())]
-    return any(kind in str(name).lower() for name in names for kind in _WITHHELD)
+    names = [error.get("code"), error.get("type")]
+    names += list(metadata)[:100] if isinstance(metadata, Mapping | list) else []
+    return any(kind in words(name).lower() for name in names for kind in _WITHHELD)
 
 
 def is_final(status: int | None, code: object = None) -> bool:
@@ -73,4 +75,13 @@ def message_of(body: object, fallback: str) -> str:
     if isinstance(error, Mapping):
         names = ("message", "detail", "msg", "status_msg")
         message = next((error[name] for name in names if error.get(name)), error)
-    return " ".join(str(message or fallback).split())[:300]
+    return words(message or fallback)
+
+
+def words(value: object) -> str:
+    """Return what a server said in one line of bounded length, whatever kind of JSON it is."""
+    try:
+        shown = value if isinstance(value, str) else str(value)
+    except RecursionError:
+        return "nested too deeply"
+    return " ".join(shown[:_MOST_CHARACTERS].split())

@@ -56,6 +56,7 @@ class Server:
         *,
         key: str,
         timeout_seconds: float,
+        patience_seconds: float,
         unsupported: Unsupported,
         seed_bits: int = 63,
     ) -> None:
@@ -73,6 +74,7 @@ class Server:
         self.limit_field = LIMIT
         self.omitted: set[str] = set()
         self._key, self._timeout, self._unsupported = key, timeout_seconds, unsupported
+        self._patience = patience_seconds
         self._client = openai.AsyncOpenAI(
             base_url=url,
             api_key=key,
@@ -89,6 +91,13 @@ class Server:
         """Send nothing for this long."""
         self.paused_until = max(self.paused_until, time.monotonic() + seconds)
 
+    def _observe(self, headers: Mapping[str, str]) -> None:
+        """Wait for a used-up allowance, unless that takes longer than anybody would wait: then the
+        server can say so by refusing a request."""
+        seconds = used_up(headers)
+        if seconds <= self._patience:
+            self.pause(seconds)
+
     async def send(
         self, body: Mapping[str, Any], *, optional: Collection[str]
     ) -> Answer | Setback | None:
@@ -100,7 +109,7 @@ class Server:
             async with asyncio.timeout(self._timeout):
                 response = await self._post(adapted)
             self.failures = 0
-            self.pause(used_up(response.headers))
+            self._observe(response.headers)
             answer = read_completion(response.content, key=self._key)
             self.final_refusals = 0
             return answer
@@ -124,6 +133,8 @@ class Server:
             cause = error.__cause__
             reason = f"{type(cause).__name__}: {cause}" if cause is not None else str(error)
             return Setback(self._safe(f"connection failed ({reason})"))
+        except bounded.Redirect as error:
+            return Setback(self._safe(str(error)), final=True)
         except CutResponse as error:
             return Setback(f"the response is {error}", status=200)
 
@@ -192,4 +203,5 @@ class Server:
         return bits > 0
 
     def _safe(self, text: str) -> str:
-        return without_key(text, key=self._key)
+        """Return a text of the server in at most 400 characters, cut where no key can be cut."""
+        return without_key(text, key=self._key)[:400]

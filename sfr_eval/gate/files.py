@@ -9,8 +9,8 @@ from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.outcome import GateResult
 from sfr_eval.report.numbers import number
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.progress import annotate
 from sfr_eval.util.terminal import print_json, print_table
-from sfr_eval.util.untrusted import clean
 
 
 def write_gate(
@@ -27,7 +27,7 @@ def write_gate(
 
 
 def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]) -> list[str]:
-    """Print the table, or JSON. Return the lines that follow: annotations, then the verdict."""
+    """Print the table or JSON, and annotations. Return the lines that follow: the verdict last."""
     if as_json:
         print_json(gate.as_dict())
     elif gate.rows:
@@ -46,5 +46,6 @@ def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]
                 for row in gate.rows
             ],
         )
-    lines = [clean(f"note: {line}") for line in gate.warnings]
-    return [*lines, *annotations(gate, environment), gate.line]
+    for command in annotations(gate, environment):
+        annotate(command)
+    return [*(f"note: {line}" for line in gate.warnings), gate.line]

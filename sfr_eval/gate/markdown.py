@@ -15,6 +15,7 @@ _SIGNS = {
     "pass": "✅ pass",
 }
 _HEADS = {"passed": "✅", "failed": "❌", "incomplete": "⚠️", "invalid": "⚠️"}
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|~!&@$]|(?<=:)/|(?<=www)\.")
 _HEADER = (
     "| verdict | suite | metric | baseline | candidate | difference [95 %] | tolerance | p | n "
     "| smallest detectable | why |"
@@ -66,11 +67,14 @@ def _row(row: GateRow) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that stays inside its cell and is not read as markup: names come from other
-    people's files."""
+    """Return text that stays inside its cell and is not read as markup, an address or a mention:
+    names come from other people's files."""
     one_line = " ".join(clean(text).split())
-    return (
-        re.sub(r"([\\`*_{}\[\]<>#|~!&@])", r"\\\1", one_line)
-        .replace("\\<", "&lt;")
-        .replace("\\>", "&gt;")
-    )
+    escaped = _MARKUP.sub(_escape, one_line)
+    return escaped.replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def _escape(match: re.Match[str]) -> str:
+    text = match[0]
+    # GitHub looks for mentions and addresses of mail in the text that is left of escapes.
+    return f"\\{text}" + ("\u2060" if text in "@#" else "")

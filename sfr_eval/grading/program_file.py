@@ -1,19 +1,23 @@
 """Grades a JSONL file of programs into a JSONL file of verdicts (`sfr-eval grade`)."""
 
 import fcntl
+import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sfr_eval.errors import UserError
+from sfr_eval.sandbox.checker import Checker
 from sfr_eval.sandbox.detect import detect
 from sfr_eval.sandbox.evalplus_inputs import calls_problem
+from sfr_eval.sandbox.flaws import flaw
 from sfr_eval.sandbox.grade import grade
 from sfr_eval.sandbox.types import (
     AssertsProblem,
@@ -99,7 +103,8 @@ def grade_file(
     """
     if seconds is not None and not 0 < seconds <= MOST_SECONDS:  # catches NaN, too
         raise UserError(f"--seconds {seconds:g}: must be above 0 and at most {MOST_SECONDS:,}")
-    programs = list(read_programs(source))
+    rows = list(read_programs(source))
+    programs = [row.program for row in rows]
     isolation = detect(unsafe=unsafe)
     log(isolation.line)
     for reason in isolation.missing:
@@ -113,13 +118,16 @@ def grade_file(
     limits = Limits(seconds=seconds)
     with _opened(output) as stream:
         done = _resume(output, stream, header)
+        _refuse_others(rows, done, source=source, output=output)
+        digests = {row.program.id: row.digest for row in rows}
         pending = [program for program in programs if program.id not in done]
         counts = Counter(done[p.id]["status"] for p in programs if p.id in done)
         lacking = Counter(missing_package(row.get("detail") or "") for row in done.values())
         bar = Bar("grading", len(programs), unit="programs", done=len(programs) - len(pending))
         with bar:
             for verdict in grade(pending, mode=mode, workers=workers, limits=limits, unsafe=unsafe):
-                append_whole(stream, _line(verdict_row(verdict)))
+                row = {**verdict_row(verdict), "program": digests[verdict.id]}
+                append_whole(stream, _line(row))
                 counts[verdict.status] += 1
                 lacking[missing_package(verdict.detail)] += 1
                 bar.advance()
@@ -152,29 +160,71 @@ def _line(row: Mapping[str, Any]) -> bytes:
     return f"{json.dumps(dict(row))}\n".encode()
 
 
-def read_programs(source: Path) -> Iterator[Program]:
-    """Yield the programs of a JSONL file. Raises UserError that names the line at fault."""
+@dataclass(frozen=True, slots=True)
+class GradeRow:
+    """A line of the input. `digest` identifies the program and its tests."""
+
+    program: Program
+    digest: str
+
+
+def read_programs(source: Path) -> Iterator[GradeRow]:
+    """Yield the programs of a JSONL file. Raises UserError that names the line at fault, also if
+    its tests cannot decide anything."""
     seen: set[str] = set()
-    for number, line in bounded_lines(source):
-        if not line.strip():
-            continue
-        where = f"{source}:{number}"
-        try:
-            row = ProgramRow.model_validate(parsed_json(line, where=where))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"]) or "row"
-            raise UserError(f"{where}: {field}: {first['msg']}") from None
+    with Checker() as checker:
+        for number, line in bounded_lines(source):
+            if not line.strip():
+                continue
+            where = f"{source}:{number}"
+            row = _row(line, where=where)
+            program = Program(id=row.id, code=row.code, problem=_problem(row, where=where))
+            if reason := flaw(program.problem, checker):
+                raise UserError(f"{where}: id {row.id!r}: {reason}")
+            if row.id in seen:
+                raise UserError(f"{where}: id {row.id!r} appears twice; ids must differ")
+            seen.add(row.id)
+            digest = hashlib.sha256(json.dumps(row.model_dump(), sort_keys=True).encode())
+            yield GradeRow(program, digest.hexdigest()[:16])
+
+
+def _row(line: str, *, where: str) -> ProgramRow:
+    try:
+        return ProgramRow.model_validate(parsed_json(line, where=where))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "row"
+        raise UserError(f"{where}: {field}: {first['msg']}") from None
+
+
+def _problem(row: ProgramRow, *, where: str) -> Problem:
+    try:
         problem = row.problem()
-        if problem is None:
-            raise UserError(
-                f"{where}: no tests; give `tests`, `test_list`, `test`+`entry_point`, or EvalPlus' "
-                "`base_input`+`entry_point`+`canonical_solution`"
-            )
-        if row.id in seen:
-            raise UserError(f"{where}: id {row.id!r} appears twice; ids must differ")
-        seen.add(row.id)
-        yield Program(id=row.id, code=row.code, problem=problem)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    if problem is None:
+        raise UserError(
+            f"{where}: no tests; give `tests`, `test_list`, `test`+`entry_point`, or EvalPlus' "
+            "`base_input`+`entry_point`+`canonical_solution`"
+        )
+    return problem
+
+
+def _refuse_others(
+    rows: Sequence[GradeRow], done: Mapping[str, Any], *, source: Path, output: Path
+) -> None:
+    """Raise UserError if a stored verdict is of another program or of other tests."""
+    others = [
+        row.program.id
+        for row in rows
+        if row.program.id in done and done[row.program.id].get("program") != row.digest
+    ]
+    if others:
+        names = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+        raise UserError(
+            f"{output}: has verdicts on other code or tests than {source} for {len(others):,} of "
+            f"its ids ({names}); choose another --output, or remove the file"
+        )
 
 
 @contextmanager

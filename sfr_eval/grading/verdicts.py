@@ -24,7 +24,7 @@ from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.types import Sample
 from sfr_eval.util.progress import OnProgress
 
-VERSION = "1"
+VERSION = "2"
 """Version of the stored verdicts; those of another version are made again."""
 
 _ALIKE = "answers-alike"

@@ -37,7 +37,7 @@ _ANSWER = {
     "pairwise": 'Answer with JSON only: {"better": "A"}, {"better": "B"} or {"better": "tie"}.',
 }
 _CHOICES = ["A", "B", "tie"]
-_PROMPT_VERSION = "1"  # of everything added here to the words of the judge file
+_PROMPT_VERSION = "2"  # of everything added here to the words of the judge file
 
 
 class JudgeSpec(BaseModel, frozen=True, extra="forbid"):
@@ -145,9 +145,10 @@ def _fill(template: str, blocks: Mapping[str, str]) -> str:
 
 
 def _code(material: Material) -> str:
-    """Return a code that the author of a text cannot know; both orders of a pair share it."""
+    """Return a code that the author of a text cannot know, nor find by trying: 128 bits. Both
+    orders of a pair share it."""
     parts = (material.question, material.persona, *sorted(material.replies))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def read_answer(spec: JudgeSpec, text: str) -> float | str | None:

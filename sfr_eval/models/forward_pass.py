@@ -1,10 +1,9 @@
 """One model's forward pass over prompts and replies, batch by batch.
 
-All layers of one batch are in memory at a time, never those of two: `MEMORY` bounds a batch, and
-its means and statistics go straight to disk.
+All layers of one batch are in memory at a time, never those of two, and logits only in parts: a
+batch is bounded by `MEMORY` and `TOKENS`, and its means and statistics go straight to disk.
 """
 
-import inspect
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,15 @@ import numpy.typing as npt
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.states_on_disk import StatesWriter, TokenizedReplies
+from sfr_eval.models.token_head import Decoded, TokenHead
 
 if TYPE_CHECKING:
     import torch
 
-# Bytes of hidden states, and again of logits, in a batch. CPU seconds for 252 replies of the demo's
-# size on one core: 2.8, 2.2, 2.0, 2.0, 2.1, 2.6 at 2**20, 22, 23, 24, 25, 27.
+# Bytes of hidden states in a batch. CPU seconds for 252 replies of the demo's size on one core:
+# 2.8, 2.2, 2.0, 2.0, 2.1, 2.6 at 2**20, 22, 23, 24, 25, 27.
 MEMORY = {"cpu": 2**24, "cuda": 2**32}
+TOKENS = 1024  # which a batch may have in any case: matrices of fewer rows are slow
 LAYERS = 5  # kept by default: evenly spaced, first and last included
 
 
@@ -31,17 +32,19 @@ class ForwardPass:
         config = model.config.get_text_config()
         self._vocabulary = int(config.vocab_size)
         self._window = int(getattr(config, "max_position_embeddings", 2**31))
-        plain = model.get_base_model() if hasattr(model, "peft_config") else model
-        self._can_skip_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
-        states = self._forward([[0]], positions=range(1)).hidden_states
+        self._head = TokenHead(model, device=device)
+        states = self._forward([[0]])[1].hidden_states
         if not states:
+            plain = model.get_base_model() if hasattr(model, "peft_config") else model
             raise UserError(
                 f"--model {name}: {type(plain).__name__} gives no hidden states, which the metrics "
                 "geometry and tokens need; leave them out"
             )
         self.depth = len(states) - 1
         self.width = int(states[0].shape[-1])
-        self._bytes = self.width * states[0].element_size() * len(states)
+        self._bytes = self.width * states[0].element_size() * len(states)  # of one token
+        if not self._head.in_parts:
+            self._bytes = max(self._bytes, 4 * self._vocabulary)
         self.layers = tuple(layers) if layers is not None else spread(self.depth)
         for layer in self.layers:
             if not 0 <= layer <= self.depth:
@@ -52,23 +55,15 @@ class ForwardPass:
     def batches(self, texts: TokenizedReplies) -> Iterator[list[int]]:
         """Yield rows of similar lengths, as many as the memory holds; at least one."""
         lengths = [
-            (len(texts.prompts[prompt]) + len(lead), len(reply))
+            (len(texts.prompts[prompt]) + len(lead) + len(reply), len(reply))
             for prompt, lead, reply in zip(texts.prompt_of, texts.leads, texts.replies, strict=True)
         ]
-        memory = MEMORY[self._device]
+        tokens = max(MEMORY[self._device] // self._bytes, TOKENS)
         batch: list[int] = []
-        shortest_prompt = longest_reply = 0
         for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-            prompt, reply = lengths[row]
-            if not batch:
-                shortest_prompt, longest_reply = prompt, 0
-            longest_reply = max(longest_reply, reply)
-            rows = len(batch) + 1
-            states = rows * (prompt + longest_reply) * self._bytes
-            logits = rows * (prompt - shortest_prompt + longest_reply) * self._vocabulary * 4
-            if batch and max(states, logits) > memory:
+            if batch and (len(batch) + 1) * lengths[row][0] > tokens:
                 yield batch
-                batch, shortest_prompt, longest_reply = [], prompt, reply
+                batch = []
             batch.append(row)
         if batch:
             yield batch
@@ -80,16 +75,13 @@ class ForwardPass:
         prompt_lengths = [len(texts.prompts[texts.prompt_of[row]]) for row in batch]
         prompts = [texts.prompts[texts.prompt_of[row]] + texts.leads[row] for row in batch]
         replies = [texts.replies[row] for row in batch]
-        ids = [prompt + reply for prompt, reply in zip(prompts, replies, strict=True)]
-        longest = max(map(len, ids))
-        self._check_ids(ids, longest)
-        first = min(map(len, prompts)) - 1  # its logits are those of the first reply token
-        output = self._forward(ids, positions=range(first, longest - 1))
+        padded, output = self._forward([p + r for p, r in zip(prompts, replies, strict=True)])
+        assert output.hidden_states is not None
         starts = torch.tensor([len(prompt) for prompt in prompts], device=self._device)
-        ends = torch.tensor([len(row) for row in ids], device=self._device)
-        places = torch.arange(longest, device=self._device)
-        inside = (places >= starts[:, None]) & (places < ends[:, None])
-        share = inside / inside.sum(dim=1, keepdim=True)  # 0/0: a reply without a token has no mean
+        lengths = torch.tensor([len(reply) for reply in replies], device=self._device)
+        places = torch.arange(padded.shape[1], device=self._device) - starts[:, None]
+        inside = (places >= 0) & (places < lengths[:, None])
+        share = inside / lengths[:, None]  # 0/0: a reply without a token has no mean
         rows = torch.arange(len(batch), device=self._device)
         last_token = torch.tensor(prompt_lengths, device=self._device) - 1
         prompt_states, reply_states = [], []
@@ -102,11 +94,20 @@ class ForwardPass:
             prompt=self._finite(torch.stack(prompt_states, dim=1)),
             reply=torch.stack(reply_states, dim=1).cpu().numpy(),
         )
-        for place, (row, prompt, reply) in enumerate(zip(batch, prompts, replies, strict=True)):
-            start = len(prompt) - 1 - first
-            logits = output.logits[place, start : start + len(reply)]
-            drawn = torch.tensor(reply, device=self._device, dtype=torch.long)
-            into.write_tokens(row, *token_statistics(logits, drawn))
+        before = output.last[:, :-1][inside[:, 1:]]  # the state before each reply token
+        statistics = self._statistics(before, padded[inside])
+        ends = np.cumsum([len(reply) for reply in replies])[:-1]
+        for row, of_reply in zip(batch, np.split(statistics, ends, axis=1), strict=True):
+            into.write_tokens(row, *of_reply)
+
+    def _statistics(self, states: "torch.Tensor", drawn: "torch.Tensor") -> npt.NDArray[np.float32]:
+        """Return entropy and log-probability, shape (2, tokens), of tokens drawn after `states`."""
+        parts, place = [np.zeros((2, 0), np.float32)], 0
+        for logits in self._head.logits(states, vocabulary=self._vocabulary):
+            here = drawn[place : place + len(logits)]
+            parts.append(np.stack(token_statistics(logits, here)))
+            place += len(logits)
+        return np.concatenate(parts, axis=1)
 
     def _check_ids(self, ids: Sequence[Sequence[int]], longest: int) -> None:
         if longest > self._window:
@@ -128,28 +129,23 @@ class ForwardPass:
             )
         return array
 
-    def _forward(self, ids: Sequence[Sequence[int]], *, positions: range) -> Any:
-        """Return the model's output: logits at `positions` only, hidden states everywhere."""
+    def _forward(self, ids: Sequence[Sequence[int]]) -> "tuple[torch.Tensor, Decoded]":
+        """Return the padded token ids, shape (rows, tokens), and the decoder's output."""
         import torch
 
         width = max(map(len, ids))
+        self._check_ids(ids, width)
         # Padded on the right: causal attention never looks there, so a mask of ones is exact, and
         # the fast path of attention stays open.
         padded = torch.tensor([[*row, *[0] * (width - len(row))] for row in ids])
         padded = padded.to(self._device)
-        logits_to_keep = torch.tensor(positions, dtype=torch.long, device=self._device)
-        with torch.inference_mode():
-            output = self._model(
-                input_ids=padded,
-                attention_mask=torch.ones_like(padded),
-                output_hidden_states=True,
-                use_cache=False,
-                return_dict=True,
-                **({"logits_to_keep": logits_to_keep} if self._can_skip_logits else {}),
-            )
-        if not self._can_skip_logits:
-            output["logits"] = output["logits"][:, positions.start : positions.stop]
-        return output
+        output = self._head.run(
+            padded,
+            attention_mask=torch.ones_like(padded),
+            output_hidden_states=True,
+            use_cache=False,
+        )
+        return padded, output
 
 
 def token_statistics(

@@ -52,12 +52,15 @@ class Forward:
         folder: Path,
         serving: EngineSettings,
         layers: Sequence[int] | None = None,
+        blind: bool = True,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """`folder` keeps the states; `base` None takes an adapter's own base, if any."""
+        """`folder` keeps the states; `base` None takes an adapter's own base, if any. `blind`: the
+        replies of personas are read without their cards as well, which only geometry needs."""
         self._checkpoint = checkpoint
         self._base = base or checkpoint.base
         self._folder = folder
+        self._blind = blind
         self._layers = tuple(sorted(set(layers))) if layers is not None else None
         self._serving = serving
         self._on_progress = on_progress
@@ -79,7 +82,7 @@ class Forward:
             if self._base is not None:  # a wrong base model is reported before the work
                 self._check_vocabulary(self._base, texts)
             model = self._states(self._checkpoint, f"{suite.id}-model", texts)
-            if suite.personas:
+            if suite.personas and self._blind:
                 # Thoughts mention the card, and here only the reply may reveal it.
                 without_cards = self._texts(suite, replies, cards=False, thoughts={})
                 blind = self._states(self._checkpoint, f"{suite.id}-blind", without_cards)

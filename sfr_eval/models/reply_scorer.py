@@ -18,6 +18,7 @@ from sfr_eval.models.architecture import window_of
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.loading import end_ids, load_model
 from sfr_eval.models.prompting import Prompter
+from sfr_eval.models.token_head import LOGITS, Decoded, TokenHead
 from sfr_eval.settings import EngineSettings
 from sfr_eval.suites.teacher.reply import ReplyScore, ReplyText
 from sfr_eval.types import Message
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplyScore", "ReplyScorer", "ReplyText", "scoring_dtype"]
 
-LOGITS = {"cpu": 2**24, "cuda": 2**29}
-"""Logits in a batch. CPU seconds for 36 replies of 48 tokens of a 135M model with 49,152 entries:
-the same within noise from 2**23 to 2**25."""
+TOKENS = {"cpu": 2**10, "cuda": 2**13}
+"""Tokens in a batch, those of the prompt counted for each reply, since their keys are repeated."""
 
 
 class ReplyScorer:
@@ -41,15 +41,17 @@ class ReplyScorer:
         import torch
 
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model: Any = load_model(
+        model: Any = load_model(
             checkpoint,
             dtype=scoring_dtype(serving),
             trust_remote_code=serving.trust_remote_code,
         )
-        self._model.to(self._device).eval()
+        model = model.to(self._device).eval()
+        self._head = TokenHead(model, device=self._device)
+        self._vocabulary = int(model.config.get_text_config().vocab_size)
         self._name, self._prompter = checkpoint.name, prompter
-        self._ends = end_ids(self._model, prompter.tokenizer)
-        self._window = window_of(self._model.config) or 2**31
+        self._ends = end_ids(model, prompter.tokenizer)
+        self._window = window_of(model.config) or 2**31
 
     def score(
         self,
@@ -88,25 +90,12 @@ class ReplyScorer:
                 f"--model {self._name}: a prompt with its reply has {longest:,} tokens, its window "
                 f"is {self._window:,}"
             )
-        with torch.inference_mode():
-            start = self._model(
-                input_ids=torch.tensor([ids], device=self._device), use_cache=True, return_dict=True
-            )
-        first = start.logits[0, -1]
-        for rows in self._batches(tokens, vocabulary=len(first)):
-            with torch.inference_mode():
-                rest = self._continued(start, [tokens[row] for row in rows])
-                scores = {
-                    row: self._scores(
-                        first,
-                        None if rest is None else rest[place],
-                        tokens[row],
-                        replies[row].ended,
-                        temperatures,
-                    )
-                    for place, row in enumerate(rows)
-                }
-            yield scores
+        start = self._head.run(torch.tensor([ids], device=self._device), use_cache=True)
+        for rows in self._batches(tokens, prompt=len(ids)):
+            states = self._states(start, [tokens[row] for row in rows])
+            ended = [replies[row].ended for row in rows]
+            scores = self._scores(states, [tokens[row] for row in rows], ended, temperatures)
+            yield dict(zip(rows, scores, strict=True))
 
     def _tokens(self, replies: Sequence[ReplyText]) -> list[list[int]]:
         """Return the tokens of each text. The name of a special token in a text is text: tokens
@@ -122,70 +111,83 @@ class ReplyScorer:
         ids: list[list[int]] = encoding["input_ids"]
         return ids
 
-    def _batches(self, tokens: Sequence[Sequence[int]], *, vocabulary: int) -> Iterator[list[int]]:
-        """Yield rows of similar lengths, as many as `LOGITS` allows; at least one."""
+    def _batches(self, tokens: Sequence[Sequence[int]], *, prompt: int) -> Iterator[list[int]]:
+        """Yield rows of similar lengths, as many as `TOKENS` allows; at least one."""
+        most = TOKENS[self._device]
+        if not self._head.in_parts:
+            most = min(most, 4 * LOGITS[self._device] // self._vocabulary)
         batch: list[int] = []
         for row in sorted(range(len(tokens)), key=lambda row: len(tokens[row])):
-            size = (len(batch) + 1) * (len(tokens[row]) + 1) * vocabulary
-            if batch and size > LOGITS[self._device]:
+            size = (len(batch) + 1) * (prompt + len(tokens[row]))
+            if batch and size > most:
                 yield batch
                 batch = []
             batch.append(row)
         if batch:
             yield batch
 
-    def _continued(self, start: Any, tokens: Sequence[Sequence[int]]) -> "torch.Tensor | None":
-        """Return the logits after each token of the replies, shape (replies, longest, vocabulary);
-        None without a token. The prompt was read once: its keys and values are repeated. Padded on
-        the right, where causal attention never looks."""
+    def _states(self, start: Decoded, tokens: Sequence[Sequence[int]]) -> "torch.Tensor":
+        """Return the states before and after each token of the replies, shape (replies, longest +
+        1, ...). The prompt was read once: its keys and values are repeated. Padded on the right,
+        where causal attention never looks."""
         import torch
 
+        first = start.last[:, -1:].expand(len(tokens), -1, -1)
         width = max(map(len, tokens))
         if width == 0:
-            return None
-        cache = copy.deepcopy(start.past_key_values)  # which the model extends in place
+            return first
+        cache = copy.deepcopy(start.cache)  # which the model extends in place
         cache.batch_repeat_interleave(len(tokens))
-        padded = [[*row, *[0] * (width - len(row))] for row in tokens]
-        logits: torch.Tensor = self._model(
-            input_ids=torch.tensor(padded, device=self._device),
-            past_key_values=cache,
-            use_cache=True,
-            return_dict=True,
-        ).logits
-        return logits
+        padded = torch.tensor(
+            [[*row, *[0] * (width - len(row))] for row in tokens], device=self._device
+        )
+        rest = self._head.run(padded, past_key_values=cache, use_cache=True)
+        return torch.cat([first, rest.last], dim=1)
 
     def _scores(
         self,
-        first: "torch.Tensor",
-        rest: "torch.Tensor | None",
-        tokens: Sequence[int],
-        ended: bool,
+        states: "torch.Tensor",
+        tokens: Sequence[Sequence[int]],
+        ended: Sequence[bool],
         temperatures: Sequence[float],
-    ) -> tuple[ReplyScore, ...]:
-        """Return the scores of one reply. `first` are the logits before its first token, `rest`
-        those after each. Sums are in float64, since they have hundreds of terms."""
+    ) -> list[tuple[ReplyScore, ...]]:
+        """Return the scores of each reply of a batch. Sums are in float64, since they have hundreds
+        of terms."""
         import torch
 
-        count = len(tokens) + ended
-        if not count:  # cut before its first token
-            return (ReplyScore(log_prob=0.0, tokens=0),) * len(temperatures)
-        parts = [first[None]] if rest is None else [first[None], rest[: count - 1]]
-        drawn = torch.tensor(tokens, device=self._device, dtype=torch.long)
-        scores = []
-        for temperature in temperatures:
-            total = 0.0
-            place = 0
-            for part in parts:
-                logits = part.float() if temperature == 1 else part.float() / temperature
-                mass = logits.logsumexp(dim=-1).double()
-                here = drawn[place : place + len(part)]
-                total += float(logits[: len(here)].gather(1, here[:, None]).double().sum())
-                if ended and len(here) < len(part):
-                    total += float(logits[-1, self._ends].double().logsumexp(dim=0))
-                total -= float(mass.sum())
-                place += len(part)
-            scores.append(ReplyScore(log_prob=total, tokens=count))
-        return tuple(scores)
+        counts = [len(row) + end for row, end in zip(tokens, ended, strict=True)]
+        places = torch.arange(states.shape[1], device=self._device)
+        before = states[places < torch.tensor(counts, device=self._device)[:, None]]
+        # The end of a turn is any of several tokens, which -1 stands for.
+        drawn = torch.tensor(
+            [
+                token
+                for row, end in zip(tokens, ended, strict=True)
+                for token in (*row, *([-1] if end else ()))
+            ],
+            device=self._device,
+            dtype=torch.long,
+        )
+        logs = torch.zeros((len(temperatures), len(drawn)), dtype=torch.float64)
+        place = 0
+        for part in self._head.logits(before, vocabulary=self._vocabulary):
+            here = slice(place, place + len(part))
+            for number, temperature in enumerate(temperatures):
+                logs[number, here] = self._log_probabilities(part / temperature, drawn[here]).cpu()
+            place = here.stop
+        sums = [part.sum(dim=1).tolist() for part in logs.split(counts, dim=1)]
+        return [
+            tuple(ReplyScore(log_prob=total, tokens=count) for total in of_reply)
+            for of_reply, count in zip(sums, counts, strict=True)
+        ]
+
+    def _log_probabilities(self, logits: "torch.Tensor", drawn: "torch.Tensor") -> "torch.Tensor":
+        """Return the log-probability of each drawn token, in float64."""
+        import torch
+
+        own = logits.gather(1, drawn.clamp(min=0)[:, None])[:, 0].double()
+        end = logits[:, self._ends].double().logsumexp(dim=1)
+        return torch.where(drawn < 0, end, own) - logits.logsumexp(dim=-1).double()
 
 
 def scoring_dtype(serving: EngineSettings) -> str:

@@ -106,7 +106,7 @@ class Readings:
 
     model: States  # after the prompt that they answer
     base: States | None  # the same by the base model; None: not known
-    blind: States | None  # by the run's checkpoint without the persona's card; None: no personas
+    blind: States | None  # by the run's checkpoint without the personas' cards; None: not read
 
 
 def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States | None:

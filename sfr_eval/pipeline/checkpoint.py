@@ -81,5 +81,6 @@ def forward_for(
         folder=folder / "hidden",
         serving=serving,
         layers=settings.layers,
+        blind="geometry" in names,
         on_progress=on_progress,
     )

@@ -31,7 +31,6 @@ from sfr_eval.version import __version__
 ENGINE_LOG = Path("logs", "engine.log")
 """What the engine and its processes print during a session, in the run folder."""
 
-_APPEND_SECONDS = 0.2
 _FROM_EARLIER_SESSIONS = ("sampler", "last_session", "judging", "looks", "shards", "rendered")
 
 
@@ -56,7 +55,13 @@ def open_sampler(ready: Preflight, missing: Sequence[Request]) -> AbstractContex
     return closing(ready.subject.build_sampler(ready.suites, missing))
 
 
-def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
+OnSamples = Callable[[Sequence[Sample]], None]
+"""Called with the samples of this session, as they are stored."""
+
+
+def draw(
+    ready: Preflight, *, sampler: OpenSampler = open_sampler, on_samples: OnSamples | None = None
+) -> Drawn:
     """Draw what is not stored yet and seal the samples. Raises RunError if the engine died; the
     rows that were finished are kept, as they are on an interrupt."""
     folder = ready.folder
@@ -77,11 +82,23 @@ def draw(ready: Preflight, *, sampler: OpenSampler = open_sampler) -> Drawn:
         keep(suite, folder.path)
     folder.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended_early: BaseException | None = None
+
+    def record(facts: SamplerFacts, session: Session) -> None:
+        nonlocal manifest
+        manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
+        folder.write_manifest(manifest.model_copy(update={"status": "running"}))
+
     if missing:
         try:
             with terminate_as_interrupt(), log_kept_in(folder.path / ENGINE_LOG):
-                facts, session = _sample(ready, missing, stored, sampler=sampler)
-                manifest = manifest.model_copy(update={"sampler": facts, "last_session": session})
+                _sample(
+                    ready,
+                    missing,
+                    stored,
+                    sampler=sampler,
+                    on_samples=on_samples,
+                    record=record,
+                )
         except (KeyboardInterrupt, RunError) as error:
             ended_early = error
     samples = [stored[request.sample_id] for request in requests if request.sample_id in stored]
@@ -156,52 +173,42 @@ def _sample(
     stored: dict[str, Sample],
     *,
     sampler: OpenSampler,
-) -> tuple[SamplerFacts, Session]:
-    """Sample what is missing into the store and into `stored`. Return facts for the manifest."""
+    on_samples: OnSamples | None,
+    record: Callable[[SamplerFacts, Session], None],
+) -> None:
+    """Sample what is missing into the store and into `stored`. What the engine says of itself is
+    recorded when it has started, for a session that is killed, and when it ends."""
     date = f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
     started = time.monotonic()
     with sampler(ready, missing) as engine:
         loaded = time.monotonic()
-        tokens = 0
+        start_seconds = round(loaded - started, 2)
+        facts = {name: value for name, value in engine.describe().items() if name != "cost"}
+        record(SamplerFacts.model_validate(facts), Session(date=date, start_seconds=start_seconds))
+        drawn = tokens = 0
         writer = ready.folder.writer()
-        with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
-            for batch in _gather(engine, missing):
-                writer.append(batch)
-                for sample in batch:
+        try:
+            with Bar("sampling", len(missing), unit="samples") as bar, closing(writer):
+                for sample in engine.sample(missing):
+                    writer.append((sample,))  # at once: the next one may be minutes away
+                    if on_samples is not None:
+                        on_samples((sample,))
                     if is_missing(stored.get(sample.sample_id)):
                         stored[sample.sample_id] = sample
                     tokens += sample.completion_tokens
-                bar.advance(len(batch))
-        seconds = time.monotonic() - loaded
-        return SamplerFacts.model_validate(engine.describe()), Session(
-            date=date,
-            samples=len(missing),
-            completion_tokens=tokens,
-            start_seconds=round(loaded - started, 2),
-            sampling_seconds=round(seconds, 2),
-            tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
-        )
-
-
-def _gather(sampler: Sampler, requests: Sequence[Request]) -> Iterator[list[Sample]]:
-    """Yield samples in small batches, so that a write costs little. When the sampler is
-    interrupted or dies, the samples at hand are yielded before the error goes on."""
-    batch: list[Sample] = []
-    since = time.monotonic()
-    stream = sampler.sample(requests)
-    try:
-        for sample in stream:
-            batch.append(sample)
-            if time.monotonic() - since > _APPEND_SECONDS:
-                yield batch
-                batch = []
-                since = time.monotonic()
-    except (KeyboardInterrupt, Exception):
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch
+                    drawn += 1
+                    bar.advance()
+        finally:
+            seconds = time.monotonic() - loaded
+            session = Session(
+                date=date,
+                samples=drawn,
+                completion_tokens=tokens,
+                start_seconds=start_seconds,
+                sampling_seconds=round(seconds, 2),
+                tokens_per_second=round(tokens / max(seconds, 1e-9), 1),
+            )
+            record(SamplerFacts.model_validate(engine.describe()), session)
 
 
 @contextmanager

@@ -29,11 +29,16 @@ def check_suite_metrics(settings: ScoreSettings, suites: Sequence[Suite]) -> Non
             load_family(family, where=f"{suite.folder / 'suite.yaml'}: metrics:")
 
 
+def needs_encoder(settings: ScoreSettings, suites: Sequence[Suite]) -> bool:
+    """Return whether a family reads embeddings."""
+    named = settings.metrics or tuple(name for suite in suites for name in suite.spec.metrics)
+    return bool(set(named) - NEED_NO_ENCODER - _READ_NO_EMBEDDINGS)
+
+
 def check_encoder(settings: ScoreSettings, suites: Sequence[Suite]) -> None:
     """Raise UserError if a family needs the sentence encoder and it is not to be had. Loads no
     weights."""
-    named = settings.metrics or tuple(name for suite in suites for name in suite.spec.metrics)
-    if not set(named) - NEED_NO_ENCODER - _READ_NO_EMBEDDINGS:
+    if not needs_encoder(settings, suites):
         return
     encoder = Encoder(settings.encoder, cache_folder())
     _ = encoder.source

@@ -33,6 +33,7 @@ from sfr_eval.store.given import read_given
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Notes, Results, Similarity
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.store.unfinished import begin, end
 from sfr_eval.suites.references import references_of
 from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import answers, thoughts
@@ -140,6 +141,8 @@ def measure(
         for suite in suites
     ]
     measured = list(_compute(jobs, on_progress))
+    if folder.results_file.exists():
+        begin(folder.path, {result.metric for job in measured for result in job.results})
     for name in {name: None for job in measured for name in job.files}:
         folder.write_scores(name, _score_table([job.files.get(name, []) for job in measured]))
     run = Path(manifest.name).name or folder.path.name
@@ -261,15 +264,16 @@ def measure_and_report(
         workers=workers,
         on_progress=on_progress,
     )
-    if add and folder.results_file.exists():
-        results = added_to(folder.read_results(), results)
-    folder.write_results(results)
+    seen = manifest.looked_at()
+    if seen != manifest:  # before there are results: what is read has been counted as a look
+        folder.write_manifest(seen)
+    add = add and folder.results_file.exists()
+    old = Results.load(folder.path, interrupted=True) if add else None
+    folder.write_results(results if old is None else added_to(old, results))
+    end(folder.path, results.signatures if add else None)
     if settings.base_run is not None:
         with waiting(f"comparing with {settings.base_run}"):
             folder.write_results(with_base(folder, settings.base_run))
-    seen = manifest.looked_at()
-    if seen != manifest:
-        folder.write_manifest(seen)
     return write_report(folder, on_progress=on_progress)
 
 

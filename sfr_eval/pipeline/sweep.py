@@ -11,6 +11,7 @@ from sfr_eval.comparison.result import Comparison
 from sfr_eval.config import RunConfig
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw
+from sfr_eval.pipeline.embed_beside import embedding_beside
 from sfr_eval.pipeline.preflight import Preflight, preflight_sweep, with_judges
 from sfr_eval.pipeline.run import Outcome, finish, interrupted, leave_no_trace
 from sfr_eval.store.manifest import Identity
@@ -85,10 +86,14 @@ def _has_filters(ready: Preflight) -> bool:
 def _draw(runs: Sequence[Preflight]) -> list[Drawn]:
     """Draw decoder by decoder, up to an interrupt."""
     drawn: list[Drawn] = []
-    with closing(OneEngine(runs)) as engine:
+    requests = sum(ready.plan.size for ready in runs)
+    with (
+        closing(OneEngine(runs)) as engine,
+        embedding_beside(runs[0], requests=requests) as offer,
+    ):
         for number, ready in enumerate(runs, start=1):
             log(f"decoder {number} of {len(runs)}: {ready.folder.path.name}")
-            drawn.append(draw(ready, sampler=engine.open))
+            drawn.append(draw(ready, sampler=engine.open, on_samples=offer))
             engine.spent += drawn[-1].cost
             if drawn[-1].interrupted:
                 break

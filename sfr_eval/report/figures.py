@@ -60,7 +60,8 @@ class Figure:
 
 def figure_svg(figure: Figure) -> str:
     """Return a figure as an SVG document with text as text; equal figures give equal documents."""
-    return _render([figure], "svg", columns=1, text="none").decode()
+    with _sheet([figure], columns=1, text="none") as sheet:
+        return _saved(sheet, "svg").decode()
 
 
 def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
@@ -69,8 +70,9 @@ def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str,
         return
     figures = [one for figure in figures for one in figure.in_files or (figure,)]
     columns = min(len(figures), columns)
-    yield "png", _render(figures, "png", columns=columns)
-    yield "svg", _render(figures, "svg", columns=columns)
+    with _sheet(figures, columns=columns) as sheet:
+        drawings = [(kind, _saved(sheet, kind)) for kind in ("png", "svg")]
+    yield from drawings
     yield "csv", to_csv([row for figure in figures for row in figure.rows])
 
 
@@ -81,13 +83,14 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
+    for row in ({name: name for name in rows[0]}, *rows):
         writer.writerow(spreadsheet_row(row))
     return stream.getvalue().encode()
 
 
-def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "path") -> bytes:
+@contextmanager
+def _sheet(figures: Sequence[Figure], *, columns: int, text: str = "path") -> Iterator["Sheet"]:
+    """Draw figures on one sheet, to be saved inside the block, as often as it has formats."""
     import matplotlib as mpl
     from matplotlib import figure as canvas
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -113,9 +116,13 @@ def _render(figures: Sequence[Figure], kind: str, *, columns: int, text: str = "
         for ax in axes[len(figures) :]:
             ax.set_axis_off()
         write_labels(sheet, figures, axes)
-        stream = io.BytesIO()
-        sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
-        return stream.getvalue()
+        yield sheet
+
+
+def _saved(sheet: "Sheet", kind: str) -> bytes:
+    stream = io.BytesIO()
+    sheet.savefig(stream, format=kind, dpi=DPI, metadata=_METADATA[kind])
+    return stream.getvalue()
 
 
 @contextmanager

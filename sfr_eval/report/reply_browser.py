@@ -15,11 +15,12 @@ from sfr_eval.store.results import Results, SuiteResults
 from sfr_eval.suites.stored import query_texts
 from sfr_eval.types import Sample
 from sfr_eval.util.assets import cache_folder
+from sfr_eval.util.untrusted import file_name
 
 
 def map_file(folder: Path, suite: str) -> Path:
     """Return where the places of a suite's map are kept."""
-    return folder / "plots" / f"{suite}-reply_map.csv"
+    return folder / "plots" / f"{file_name(suite)}-reply_map.csv"
 
 
 def browser(

@@ -43,7 +43,7 @@ from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.progress import OnProgress
-from sfr_eval.util.untrusted import refuse_links
+from sfr_eval.util.untrusted import file_name, refuse_links
 
 
 def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) -> Path:
@@ -68,12 +68,12 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
                 if on_progress is not None:
                     on_progress(f"report {suite.id} {kind}", done, steps)
                 for suffix, content in files(group):
-                    write_atomic(plots / f"{suite.id}-{kind}.{suffix}", content)
+                    write_atomic(plots / f"{file_name(suite.id)}-{kind}.{suffix}", content)
             if on_progress is not None:
                 on_progress(f"report {suite.id} page", steps - 1, steps)
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
             if clusters := repetitions.rows(suite.id, repeated):
-                write_atomic(plots / f"{suite.id}-clusters.csv", to_csv(clusters))
+                write_atomic(plots / f"{file_name(suite.id)}-clusters.csv", to_csv(clusters))
             box = f"replies-{len(parts) + 1}"
             section = _section(suite, suite_samples, manifest, figures, box=box)
             replies = browser(
@@ -90,7 +90,7 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
                     drawn, {manifest.name: suite_samples}, personas=suite.personas
                 )
                 for suffix, content in files([sheet]):
-                    write_atomic(plots / f"{suite.id}-reply_map.{suffix}", content)
+                    write_atomic(plots / f"{file_name(suite.id)}-reply_map.{suffix}", content)
             section |= {"browser": replies}
             found = without_replies(suite, suite_samples) or finding(suite, repeated)
             board = scoreboard(suite, temperature=found.temperature)

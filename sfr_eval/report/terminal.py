@@ -25,7 +25,7 @@ from sfr_eval.types import Estimate
 from sfr_eval.util import output
 from sfr_eval.util.progress import log, waiting
 from sfr_eval.util.terminal import Column, fitting_table, print_rich
-from sfr_eval.util.untrusted import clean
+from sfr_eval.util.untrusted import clean_line
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -125,7 +125,7 @@ def _verdict(part: _Part, name: str) -> Iterator["Text"]:
 def _text(line: str, style: str = "") -> "Text":
     from rich.text import Text
 
-    return Text(clean(" ".join(line.splitlines())), style)
+    return Text(clean_line(line), style)
 
 
 def _conditions(part: _Part) -> str:

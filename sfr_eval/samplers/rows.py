@@ -2,6 +2,7 @@
 
 from sfr_eval.endpoints.finish import Ended, how_it_ended
 from sfr_eval.types import Request, Sample, Status
+from sfr_eval.util.untrusted import whole_text
 
 _STATUS: dict[Ended, Status] = {"stop": "ok", "length": "truncated", "content_filter": "refused"}
 
@@ -73,8 +74,8 @@ def _row(
         index=request.index,
         seed=request.seed,
         status=status,
-        text=text,
+        text=whole_text(text),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        error=" ".join(error.split())[:500],
+        error=whole_text(" ".join(error.split())[:500]),
     )

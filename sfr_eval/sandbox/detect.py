@@ -6,9 +6,11 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_eval.sandbox.checker import Checker
 from sfr_eval.sandbox.host import Host, HostError
 from sfr_eval.sandbox.inside import confine
 from sfr_eval.sandbox.isolation import Tier, python_prefix, world_readable
@@ -66,7 +68,8 @@ def probe(host: Host) -> None:
     """Run a small program in a server. Raises HostError unless it passes."""
     problem = AssertsProblem(id="probe", asserts=("assert f(1) == 2",))
     program = Program(id="probe", code="def f(x):\n    return x + 1\n", problem=problem)
-    verdict = run_program(host, program, mode="faithful", limits=Limits())
+    with Checker() as checker:
+        verdict = run_program(host, program, mode="faithful", limits=Limits(), checker=checker)
     if not verdict.passed:
         raise HostError(f"a small program ended as {verdict.status} ({verdict.detail})")
 
@@ -77,10 +80,13 @@ def _obstacle(tier: Tier) -> str:
         return "" if tier == "none" else "not Linux"
     if tier == "bubblewrap" and shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
+    prefix = python_prefix()
+    if tier in ("bubblewrap", "namespaces") and Path(prefix).is_relative_to("/tmp"):
+        return f"Python is in {prefix}, and programs have a /tmp of their own"
     if tier in ("namespaces", "landlock") and confine.landlock_abi() < 1:
         return "the kernel has no Landlock"
-    if tier == "namespaces" and os.geteuid() == 0 and not world_readable(python_prefix()):
-        return f"root cannot become an ordinary user: {python_prefix()} is not readable by everyone"
+    if tier in ("namespaces", "landlock") and os.geteuid() == 0 and not world_readable(prefix):
+        return f"root cannot become an ordinary user: {prefix} is not readable by everyone"
     if tier == "landlock" and confine.landlock_abi() < 6:
         return "this kernel's Landlock cannot confine signals (version 6 can)"
     return ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import CallsProblem
 
 Change = Callable[[Sequence[Any]], Sequence[Any]]
@@ -17,9 +18,13 @@ def _all_tuples(item: Any) -> Any:
 
 
 def _sets(items: Iterable[Any]) -> list[Any]:
+    items = list(items)
+    if any(len(item) > _MOST_ELEMENTS for item in items):
+        raise ValueError("a set of too many elements")  # they could be chosen to collide
     return [set(item) if isinstance(item, list) and item else {} for item in items]
 
 
+_MOST_ELEMENTS = 1000
 _ALSO_TUPLES = (429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809)
 _CHANGES: list[tuple[tuple[int, ...], Change]] = [
     # every argument is a tuple
@@ -55,9 +60,13 @@ _BY_TASK = {f"Mbpp/{task}": change for tasks, change in _CHANGES for task in tas
 
 
 def evalplus_inputs(task: str, inputs: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], ...]:
-    """Return the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON."""
+    """Return the argument tuples of an EvalPlus task (`Mbpp/2`, `HumanEval/0`) from its JSON.
+    Raises UserError if they are not what the task takes."""
     change = _BY_TASK.get(task)
-    return tuple(tuple(change(row) if change else row) for row in inputs)
+    try:
+        return tuple(tuple(change(row) if change else row) for row in inputs)
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise UserError(f"{task}: its inputs are not those of EvalPlus ({error})") from None
 
 
 def calls_problem(

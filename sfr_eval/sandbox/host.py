@@ -6,6 +6,7 @@ import marshal
 import select
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from typing import Any
@@ -127,15 +128,21 @@ class Host:
         """Return the server's next report, which brings the next wire."""
         self._poll.poll(seconds * 1000)
         try:
-            part, wires, _, _ = socket.recv_fds(self._control, _REPORT_BYTES, 1, _DONT_WAIT)
+            # Not socket.recv_fds: it ignores its flags up to Python 3.13, and would wait for ever.
+            part, more, _, _ = self._control.recvmsg(
+                _REPORT_BYTES, socket.CMSG_SPACE(4), _DONT_WAIT
+            )
         except (BlockingIOError, ConnectionResetError):
-            part, wires = b"", []
-        if wires:
-            self._next = socket.socket(fileno=wires[0])
+            part, more = b"", []
+        for _, _, wire in more:
+            self._next = socket.socket(fileno=int.from_bytes(wire[:4], sys.byteorder))
         count = int.from_bytes(part[:4], "little")
         if not part or len(part) != 4 + count:
             self._process.kill()
             self._process.wait()
+            if self._next is not None:
+                self._next.close()
+                self._next = None
             raise HostError(self._last_words("the server did not answer"))
         report: dict[str, Any] = json.loads(part[4:])
         return report

@@ -5,8 +5,9 @@
 | bubblewrap | its own root (interpreter and system libraries, read-only); its own user, process |
 | | and mount namespace; 64 MB of /tmp; no network, no capability; Landlock; refused system |
 | | calls; limits |
-| namespaces | the same without its own root: only Landlock hides the other files |
-| landlock | no namespaces: Landlock (files, signals), refused system calls, limits |
+| namespaces | the same; the server makes the root itself |
+| landlock | no namespaces: Landlock (files, signals), refused system calls, limits; writes no |
+| | file, but sees names and sizes of the host's files |
 | none | everything; only with --unsafe-code |
 """
 
@@ -71,22 +72,30 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
     boxed = tier == "bubblewrap"
     packages = _packages() if numpy or boxed else {}
     namespaces = tier in ("bubblewrap", "namespaces")
-    packages_folder: str | None = "/sfr/packages"
+    folder, packages_folder = str(_INSIDE), next((str(p.parent) for p in packages.values()), None)
+    paths = [path for path in (*_SYSTEM, *_ETC, *_DEVICES, prefix) if os.path.exists(path)]
+    binds: list[tuple[str, str]] = []
+    if namespaces:
+        readable, packages_folder = ["/usr", "/etc", "/dev", prefix, "/sfr"], "/sfr/packages"
+    else:
+        folders = {str(path.parent) for path in packages.values()}
+        readable = sorted({os.path.realpath(path) for path in (*paths, folder, *folders)})
     if boxed:
         folder = "/sfr/inside"
-        readable = ["/usr", "/etc", "/dev", prefix, "/sfr"]
-    else:
-        folders = [str(path.parent) for path in packages.values()]
-        folder, packages_folder = str(_INSIDE), folders[0] if folders else None
-        paths = (*_SYSTEM, *_ETC, *_DEVICES, prefix, folder, *folders)
-        readable = sorted({os.path.realpath(path) for path in paths})
+    elif namespaces:
+        binds = [(path, path) for path in paths if not os.path.islink(path)]
+        binds += [(folder, "/sfr/inside")]
+        binds += [(str(path), f"/sfr/packages/{name}") for name, path in packages.items()]
     settings: dict[str, Any] = {
         "control": control,
-        "user": _NOBODY if root and tier != "none" and (boxed or world_readable(prefix)) else None,
+        "user": _NOBODY if root and tier != "none" else None,
         "own_flags": _OWN_FLAGS[tier],
         "clone_flags": _PER_PROGRAM if namespaces else 0,
         "landlock": tier != "none" and confine.landlock_abi() > 0,
         "seccomp": tier != "none",
+        "own_root": namespaces,
+        "binds": binds,
+        "links": [(path, os.readlink(path)) for path in _SYSTEM if os.path.islink(path)],
         "readable": readable,
         "packages": packages_folder,
         "contest": contest,
@@ -94,7 +103,7 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
         "private_tmp": namespaces,
         "temporary": limits.temporary_bytes,
         "memory": limits.memory_bytes,
-        "processes": limits.processes,
+        "processes": limits.processes if tier != "none" else None,
     }
     start = _START.format(folder=folder, text=json.dumps(settings))
     words = [python, "-s", "-P", "-S", "-B", "-c", start]

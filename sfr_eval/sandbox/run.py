@@ -1,28 +1,29 @@
 """One program in one server: sends its tests, checks its replies, stops at the first failure."""
 
+import json
 import marshal
 import math
+import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sfr_eval.sandbox import compare
 from sfr_eval.sandbox.attempt import (
     Attempt,
-    Outcome,
     check_in_turn,
-    error_status,
     exit_text,
     kernel_limit,
     new_job,
     next_reply,
-    parse,
     seconds_of,
 )
+from sfr_eval.sandbox.checker import Checker, fields
 from sfr_eval.sandbox.evalplus import run_calls
+from sfr_eval.sandbox.flaws import flaw
 from sfr_eval.sandbox.host import Host, Session, TimedOut, TooMuch
-from sfr_eval.sandbox.split import Item, plan_asserts, plan_humaneval
+from sfr_eval.sandbox.replies import EXCEPTION, captured, printed, returned, token_reply
 from sfr_eval.sandbox.types import (
     AssertsProblem,
     CallsProblem,
@@ -30,8 +31,8 @@ from sfr_eval.sandbox.types import (
     HumanEvalProblem,
     Limits,
     Mode,
+    Outcome,
     Program,
-    ProgramStatus,
     StdinProblem,
     TestVerdict,
     Verdict,
@@ -40,41 +41,50 @@ from sfr_eval.sandbox.types import (
 _GRACE = 1.0  # the program's own alarm and the keeper's deadline come first
 
 
-def run_program(host: Host, program: Program, *, mode: Mode, limits: Limits) -> Verdict:
-    """Grade one program. Raises HostError when the server fails."""
+def run_program(
+    host: Host, program: Program, *, mode: Mode, limits: Limits, checker: Checker
+) -> Verdict:
+    """Grade one program. A problem whose tests decide nothing is not scored. Raises HostError when
+    the server fails."""
     problem = program.problem
+    if reason := flaw(problem, checker):
+        return _not_scored(program, reason)
     if isinstance(problem, AssertsProblem | HumanEvalProblem):
-        return _run_asserts(host, program, problem=problem, limits=limits)
+        return _run_asserts(host, program, problem=problem, limits=limits, checker=checker)
     if isinstance(problem, CallsProblem):
-        return run_calls(host, program, mode=mode, limits=limits)
+        return run_calls(host, program, mode=mode, limits=limits, checker=checker)
     run_tests = _run_compat if mode == "lcb-compat" else _run_faithful
-    return run_tests(host, program, problem=problem, limits=limits)
+    return run_tests(host, program, problem=problem, limits=limits, checker=checker)
+
+
+def _not_scored(program: Program, reason: str) -> Verdict:
+    attempt = Attempt(program, 0.0)
+    attempt.add("not_scored", f"problem {program.problem.id}: {reason}")
+    return attempt.verdict(None)
 
 
 def _run_compat(
-    host: Host, program: Program, *, problem: StdinProblem | FunctionalProblem, limits: Limits
+    host: Host,
+    program: Program,
+    *,
+    problem: StdinProblem | FunctionalProblem,
+    limits: Limits,
+    checker: Checker,
 ) -> Verdict:
     """Grade by the rules of LiveCodeBench: one process for all tests."""
     seconds = float(max(1, int(seconds_of(program, limits))))
     attempt = Attempt(program, seconds)
     functional = isinstance(problem, FunctionalProblem)
-    expected: list[Any] = [test.output for test in problem.tests]
-    if functional:
-        try:
-            for test in problem.tests:
-                for line in test.input.split("\n"):
-                    compare.json_value(line)
-            expected = [compare.json_value(test.output) for test in problem.tests]
-        except ValueError:
-            attempt.add("runtime_error", "the test itself is not JSON", -4)
-            return attempt.verdict(None, compat=True)
+    if isinstance(problem, FunctionalProblem) and not checker.is_json(problem):
+        attempt.add("runtime_error", "the test itself is not JSON", -4)
+        return attempt.verdict(None, compat=True)
     job = _io_job("compat", program, problem=problem, limits=limits)
     if limits.cpu_seconds is None:
         job["cpu_seconds"] = int((seconds + 1) * (len(problem.tests) + 1)) + 5
     inputs = _inputs(problem)
     session = host.open(job, next(inputs, b""))
     deadline = time.monotonic() + seconds + _GRACE  # loading has its own alarm
-    for place, output in enumerate(expected):
+    for place, test in enumerate(problem.tests):
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
         if place:
             session.send(next(inputs), deadline=deadline)
@@ -82,7 +92,11 @@ def _run_compat(
         if reply is None:
             break
         deadline = 0.0
-        attempt.add(*_check_compat(reply, expected=output, functional=functional))
+        judge = returned if functional else captured
+        status, detail = judge(reply, expected=test.output, checker=checker)
+        wrong = 0 if functional else -2
+        code = wrong if status == "wrong" else -3 if status == "time_limit" else -4
+        attempt.add(status, detail, code)
         if attempt.status != "passed":
             break
     return attempt.verdict(session, compat=True)
@@ -101,30 +115,13 @@ def _inputs(problem: StdinProblem | FunctionalProblem) -> Iterator[bytes]:
     return (test.input.encode("utf-8", "surrogatepass") for test in problem.tests)
 
 
-def _check_compat(
-    reply: dict[str, Any], *, expected: Any, functional: bool
-) -> tuple[ProgramStatus, str, int]:
-    """Return status, detail and LiveCodeBench's code."""
-    if "out" not in reply and "v" not in reply:
-        status, detail = error_status(reply)
-        return status, detail, -3 if status == "time_limit" else -4
-    try:
-        if functional:
-            equal = compare.outputs_equal(_outer_list(reply.get("v")), expected)
-        else:
-            equal = compare.texts_equal(str(reply.get("out", "")), expected)
-    except compare.Ambiguous as error:
-        return "runtime_error", str(error), -4
-    return ("passed" if equal else "wrong"), "", 0 if functional else -2
-
-
-def _outer_list(form: Any) -> Any:
-    """LiveCodeBench turns an outer tuple into a list."""
-    return form["t"] if isinstance(form, dict) and "t" in form else form
-
-
 def _run_faithful(
-    host: Host, program: Program, *, problem: StdinProblem | FunctionalProblem, limits: Limits
+    host: Host,
+    program: Program,
+    *,
+    problem: StdinProblem | FunctionalProblem,
+    limits: Limits,
+    checker: Checker,
 ) -> Verdict:
     """Grade as `python -I` would run the program: a fresh process for each test."""
     seconds = seconds_of(program, limits)
@@ -139,9 +136,10 @@ def _run_faithful(
         deadline = max(deadline, time.monotonic()) + seconds + _GRACE
         if place:
             session.send(next(inputs), deadline=deadline)
-        facts = next_reply(attempt, session, deadline=deadline)
-        if facts is None:
+        reply = next_reply(attempt, session, deadline=deadline)
+        if reply is None:
             break
+        facts = json.loads(reply)  # from the keeper
         try:
             output = session.receive(deadline=deadline)
         except (TimedOut, TooMuch):
@@ -149,12 +147,12 @@ def _run_faithful(
         if output is None:
             attempt.add("output_limit", "too much output")
             break
-        status, detail = check(output, expected=test.output, failure=_early_end(facts, session))
-        attempt.tests.append(
-            TestVerdict(status=status, wall_seconds=facts["wall"], cpu_seconds=facts["cpu"])
+        failure = _early_end(facts, session)
+        status, detail = check(output, expected=test.output, failure=failure, checker=checker)
+        attempt.end_test(
+            TestVerdict(status=status, wall_seconds=facts["wall"], cpu_seconds=facts["cpu"]), detail
         )
         if status != "passed":
-            attempt.status, attempt.detail = status, " ".join(detail.split())
             attempt.waited = facts.get("waited")
             break
         deadline = 0.0
@@ -177,50 +175,75 @@ def _early_end(facts: dict[str, Any], session: Session) -> Outcome | None:
     return None
 
 
-def _check_output(output: bytes, *, expected: str, failure: Outcome | None) -> Outcome:
-    if failure is not None:
-        return failure
-    try:
-        right = compare.texts_equal(output.decode("utf-8", "replace"), expected)
-    except compare.Ambiguous as error:
-        return "wrong", str(error)
-    return ("passed" if right else "wrong"), ""
+def _check_output(
+    output: bytes, *, expected: str, failure: Outcome | None, checker: Checker
+) -> Outcome:
+    return failure or printed(output, expected=expected, checker=checker)
 
 
-def _check_call(output: bytes, *, expected: str, failure: Outcome | None) -> Outcome:
-    reply = parse(output[4:])
-    if failure is None and "v" not in reply:
-        failure = error_status(reply)
-    elif failure is not None and failure[0] == "runtime_error" and "e" in reply:
-        failure = error_status(reply)  # it names the exception
-    if failure is not None:
-        return failure
-    try:
-        right = compare.outputs_equal(_outer_list(reply["v"]), compare.json_value(expected))
-    except (compare.Ambiguous, ValueError) as error:
-        return "runtime_error", str(error)
-    return ("passed" if right else "wrong"), ""
+def _check_call(
+    output: bytes, *, expected: str, failure: Outcome | None, checker: Checker
+) -> Outcome:
+    reply = output[4:]
+    if failure is None:
+        return returned(reply, expected=expected, checker=checker)
+    if failure[0] == "runtime_error" and reply.startswith(EXCEPTION):
+        return checker.outcome("failure", replies=(reply,))
+    return failure
 
 
 def _run_asserts(
-    host: Host, program: Program, *, problem: AssertsProblem | HumanEvalProblem, limits: Limits
+    host: Host,
+    program: Program,
+    *,
+    problem: AssertsProblem | HumanEvalProblem,
+    limits: Limits,
+    checker: Checker,
 ) -> Verdict:
     """Grade by asserts: one process for all."""
-    split = plan_humaneval if isinstance(problem, HumanEvalProblem) else plan_asserts
-    plan = split(problem)
+    verdict = _try_asserts(host, program, problem=problem, limits=limits, checker=checker)
+    if not verdict.passed or checker.plan(problem).sure:
+        return verdict
+    if problem not in checker.passed_by_nothing:
+        nothing = replace(program, code=_nothing(problem))
+        trial = _try_asserts(host, nothing, problem=problem, limits=limits, checker=checker)
+        checker.passed_by_nothing[problem] = trial.passed
+    if checker.passed_by_nothing[problem]:
+        return _not_scored(program, "its tests pass a program that does nothing")
+    return verdict
+
+
+def _nothing(problem: AssertsProblem | HumanEvalProblem) -> str:
+    """Return a program that no test may pass."""
+    if isinstance(problem, HumanEvalProblem):
+        return f"def {problem.entry_point}(*_, **__):\n    raise NotImplementedError\n"
+    return ""
+
+
+def _try_asserts(
+    host: Host,
+    program: Program,
+    *,
+    problem: AssertsProblem | HumanEvalProblem,
+    limits: Limits,
+    checker: Checker,
+) -> Verdict:
+    plan = checker.plan(problem)
     attempt = Attempt(program, seconds_of(program, limits))
-    messages = [item.message() for item in plan.items]
+    tokens = [secrets.token_hex(16) for _ in plan.tests]
+    messages = [
+        {"c": test.inside} if test.split else {"x": test.inside, "t": token}
+        for test, token in zip(plan.tests, tokens, strict=True)
+    ]
     job = new_job("asserts", program, limits=limits, setup=plan.setup)
     session = host.open(job, marshal.dumps(messages))
-    checks = [partial(_is_right, *pair) for pair in zip(plan.items, messages, strict=True)]
+
+    def check(place: int, reply: bytes) -> Outcome:
+        test = plan.tests[place]
+        if reply == (test.right if test.split else token_reply(tokens[place])):
+            return "passed", ""
+        return checker.outcome("asserted", fields(problem), place, replies=(reply,))
+
+    checks = [partial(check, place) for place in range(len(plan.tests))]
     check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)
-    return attempt.verdict(session, lower=any(item.check is None for item in plan.items))
-
-
-def _is_right(item: Item, message: dict[str, str], reply: dict[str, Any]) -> bool:
-    if item.check is None:
-        return bool(reply.get("t") == message["t"])
-    try:
-        return "v" in reply and item.check(reply["v"])
-    except compare.MALFORMED:
-        return False
+    return attempt.verdict(session, lower=not all(test.split for test in plan.tests))

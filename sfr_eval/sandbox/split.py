@@ -6,15 +6,17 @@ functions compute the expected side) runs inside under a one-time token and lowe
 """
 
 import ast
+import builtins
 import functools
-import math
-import operator
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from sfr_eval.sandbox import compare
+from sfr_eval.sandbox.inside.plain import encode
+from sfr_eval.sandbox.inside.wire import json_frame
+from sfr_eval.sandbox.literals import is_value, value
 from sfr_eval.sandbox.types import AssertsProblem, HumanEvalProblem
 
 Check = Callable[[Any], bool]
@@ -22,49 +24,60 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One assert. `check` takes the answer's form; None if `inside` is a whole statement."""
+    """One assert. `check` takes the answer's form; None if `inside` is a whole statement. `right`
+    is the reply of a program that returns exactly what is expected, if there is only one."""
 
     inside: str
     check: Check | None
-
-    def message(self) -> dict[str, str]:
-        """Return what goes into the sandbox, with a new token each time."""
-        if self.check is not None:
-            return {"c": self.inside}
-        return {"x": self.inside, "t": secrets.token_hex(16)}
+    right: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is needed to grade one problem."""
+    """Everything that is needed to grade one problem. `flaw`: why its tests decide nothing, "" if
+    they do. `sure`: a test calls something that only the program can define."""
 
     setup: str
     items: tuple[Item, ...]
+    flaw: str = ""
+    sure: bool = False
 
 
-@functools.lru_cache(maxsize=4096)
+_NO_TESTS = "it has no tests: nothing in them depends on the program"
+_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+_PLANS = 64  # whose values are kept in memory
+
+
+@functools.lru_cache(maxsize=_PLANS)
 def plan_asserts(problem: AssertsProblem) -> Plan:
     """Split an MBPP problem: each of its lines is one assert or, rarely, several statements."""
     items: list[Item] = []
+    statements: list[ast.stmt] = []
     for text in problem.asserts:
         try:
-            items += [_item(statement) for statement in ast.parse(text.strip()).body]
-        except SyntaxError:
-            items.append(Item(text, None))
-    return Plan(problem.setup, tuple(items))
+            body = ast.parse(text.strip()).body
+        except _UNREADABLE as error:
+            return Plan(problem.setup, (), _flaw(error))
+        statements += body
+        items += [_item(statement) for statement in body]
+    return _checked(Plan(problem.setup, tuple(items)), statements)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=_PLANS)
 def plan_humaneval(problem: HumanEvalProblem) -> Plan:
     """Split check(candidate) if it is a plain list of asserts; otherwise run it as it is."""
-    whole = Plan("", (Item(f"{problem.test}\ncheck({problem.entry_point})", None),))
     try:
         module = ast.parse(problem.test)
-    except SyntaxError:
-        return whole
+    except _UNREADABLE as error:
+        return Plan("", (), _flaw(error))
+    whole = Plan("", (Item(f"{problem.test}\ncheck({problem.entry_point})", None),))
+    return _checked(_split_check(module, problem.entry_point) or whole, module.body)
+
+
+def _split_check(module: ast.Module, entry_point: str) -> Plan | None:
     checks = [s for s in module.body if isinstance(s, ast.FunctionDef) and s.name == "check"]
     if not checks or len(checks[-1].args.args) != 1:
-        return whole
+        return None
     check = checks[-1]
     setup: list[ast.stmt] = [s for s in module.body if s not in checks]
     candidate = check.args.args[0].arg
@@ -73,13 +86,42 @@ def plan_humaneval(problem: HumanEvalProblem) -> Plan:
         if isinstance(statement, ast.Pass) or _is_text(statement):
             continue
         if not isinstance(statement, ast.Assert):
-            return whole
+            return None
         if isinstance(statement.test, ast.Constant) and statement.test.value:
             continue  # `assert True, "..."` tests nothing
-        items.append(_item(_Rename(candidate, problem.entry_point).visit(statement)))
+        items.append(_item(_Rename(candidate, entry_point).visit(statement)))
     if not items:
-        return whole
+        return None
     return Plan(ast.unparse(ast.Module(body=setup, type_ignores=[])), tuple(items))
+
+
+def _flaw(error: BaseException) -> str:
+    return f"its tests are not Python ({type(error).__name__}: {str(error)[:100]})"
+
+
+def _checked(plan: Plan, statements: Sequence[ast.stmt]) -> Plan:
+    """Say whether the tests decide anything. Statements that only run may still assert nothing, as
+    in `if False:`, which shows when a program that defines nothing passes."""
+    if not any(_decides(node) for statement in statements for node in ast.walk(statement)):
+        return replace(plan, flaw=_NO_TESTS)
+    outside = [item.inside for item in plan.items if item.check is not None]
+    return replace(plan, sure=any(map(_calls_the_program, outside)))
+
+
+def _decides(node: ast.AST) -> bool:
+    if isinstance(node, ast.Assert):
+        return any(isinstance(inner, ast.Name) for inner in ast.walk(node.test))
+    if isinstance(node, ast.Call):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        return name.lower().startswith("assert")  # numpy.testing.assert_allclose
+    return isinstance(node, ast.Raise)
+
+
+def _calls_the_program(expression: str) -> bool:
+    """Whether an expression calls a function that Python itself does not have."""
+    calls = (node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Call))
+    names = (call.func.id for call in calls if isinstance(call.func, ast.Name))
+    return any(not hasattr(builtins, name) for name in names)
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -101,12 +143,24 @@ def _item(statement: ast.stmt) -> Item:
         test = statement.test
         parts = _comparison(test) or _closeness(test) or _bare_call(test)
         if parts is not None:
-            inside, check = parts
-            return Item(ast.unparse(inside), check)
+            inside, check, expected = parts
+            return Item(ast.unparse(inside), check, _only_reply(check, expected))
     return Item(ast.unparse(statement), None)
 
 
-def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
+def _only_reply(check: Check, expected: Any) -> str | None:
+    """Return the reply whose value is the expected one, if it is right: NaN equals nothing."""
+    if expected is ...:
+        return None
+    reply = json_frame({"v": encode(expected)})[4:].decode("ascii")
+    return reply if check(json.loads(reply)["v"]) else None
+
+
+Parts = tuple[ast.expr, Check, Any]
+"""What runs inside, the check of its answer, and the answer, or ... if there are several."""
+
+
+def _comparison(test: ast.expr) -> Parts | None:
     """`call == value` in either order, `call is None`, `abs(call - value) < bound`."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return None
@@ -117,17 +171,17 @@ def _comparison(test: ast.expr) -> tuple[ast.expr, Check] | None:
         if not is_value(right) or is_value(left):
             return None
         expected = value(right)
-        return left, lambda form: compare.outputs_equal(form, expected)
+        return left, lambda form: compare.outputs_equal(form, expected), expected
     if isinstance(comparison, ast.Is) and isinstance(right, ast.Constant):
         constant = right.value
         if constant is None or isinstance(constant, bool):
-            return left, lambda form: form is constant
+            return left, lambda form: form is constant, constant
     if isinstance(comparison, ast.Lt | ast.LtE) and is_value(right):
         return _distance(left, value(right), strict=isinstance(comparison, ast.Lt))
     return None
 
 
-def _distance(left: ast.expr, bound: Any, *, strict: bool) -> tuple[ast.expr, Check] | None:
+def _distance(left: ast.expr, bound: Any, *, strict: bool) -> Parts | None:
     if not (_is_call(left, "abs") and len(left.args) == 1):
         return None
     inner = left.args[0]
@@ -144,10 +198,10 @@ def _distance(left: ast.expr, bound: Any, *, strict: bool) -> tuple[ast.expr, Ch
         distance = abs(answer - expected)
         return bool(distance < bound if strict else distance <= bound)
 
-    return inner.left, check
+    return inner.left, check, ...
 
 
-def _closeness(test: ast.expr) -> tuple[ast.expr, Check] | None:
+def _closeness(test: ast.expr) -> Parts | None:
     """`math.isclose(expression, value, rel_tol=..., abs_tol=...)`."""
     if not (_is_call(test, "isclose") and len(test.args) == 2):
         return None
@@ -159,16 +213,16 @@ def _closeness(test: ast.expr) -> tuple[ast.expr, Check] | None:
         return None
     expected = value(right)
     bounds = {name: value(node) for name, node in tolerances.items()}
-    return inside, lambda form: compare.is_close(form, expected, **bounds)
+    return inside, lambda form: compare.is_close(form, expected, **bounds), ...
 
 
-def _bare_call(test: ast.expr) -> tuple[ast.expr, Check] | None:
+def _bare_call(test: ast.expr) -> Parts | None:
     """`assert f(x)` and `assert not f(x)`: no expected value to give away."""
     truth = True
     while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         test, truth = test.operand, not truth
     if isinstance(test, ast.Call) and isinstance(test.func, ast.Name):
-        return test, lambda form: compare.truth(form) is truth
+        return test, lambda form: compare.truth(form) is truth, truth
     return None
 
 
@@ -179,55 +233,3 @@ def _is_call(node: ast.expr, name: str) -> TypeGuard[ast.Call]:
     if isinstance(function, ast.Attribute):
         return function.attr == name and isinstance(function.value, ast.Name)
     return isinstance(function, ast.Name) and function.id == name
-
-
-_BUILDERS: dict[str, Callable[..., Any]] = {
-    build.__name__: build for build in (set, frozenset, tuple, list, dict, sorted)
-}
-_OPERATORS: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-}
-
-
-def is_value(node: ast.expr) -> bool:
-    """Whether `value` can compute a node."""
-    try:
-        value(node)
-    except TypeError:
-        return False
-    return True
-
-
-def value(node: ast.expr | None) -> Any:
-    """Return the value of literals, arithmetic on them, set(), tuple() and such. Raises TypeError
-    for anything else. Data sets are trusted to be small."""
-    match node:
-        case ast.Constant() if node.value is not ...:
-            return node.value
-        case ast.List():
-            return [value(item) for item in node.elts]
-        case ast.Tuple():
-            return tuple(value(item) for item in node.elts)
-        case ast.Set():
-            return {value(item) for item in node.elts}
-        case ast.Dict():
-            items = zip(node.keys, node.values, strict=True)
-            return {value(key): value(item) for key, item in items}
-        case ast.UnaryOp() if type(node.op) in _OPERATORS:
-            return _OPERATORS[type(node.op)](value(node.operand))
-        case ast.BinOp() if type(node.op) in _OPERATORS:
-            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
-        case ast.Call(func=ast.Name(id=name), keywords=[]) if name in _BUILDERS:
-            return _BUILDERS[name](*[value(item) for item in node.args])
-        case ast.Attribute(value=ast.Name(id="math"), attr="pi" | "e" | "inf" | "nan" as name):
-            return getattr(math, name)
-    raise TypeError("not a value")

@@ -25,6 +25,9 @@ ProgramStatus = Literal[
 ]
 """not_scored: the grader itself failed and the program is unjudged; never counted as a failure."""
 
+Outcome = tuple[ProgramStatus, str]
+"""Status and detail of a test."""
+
 Trust = Literal["full", "lower"]
 """full: expected values stayed outside the sandbox. lower: at least one test had to run inside it,
 next to the program, guarded only by a one-time token."""
@@ -107,10 +110,11 @@ class Limits:
 
     seconds: float | None = None  # wall clock
     cpu_seconds: int | None = None  # of one process; None: somewhat above `seconds`
+    own_seconds: float | None = None  # of a test's wall clock, what it did not lack a core
     memory_bytes: int = 4 * 2**30  # address space of the process
     output_bytes: int = 64 * 2**20  # everything that leaves the sandbox
     temporary_bytes: int = 64 * 2**20  # files in /tmp
-    processes: int = 64  # threads included
+    processes: int = 256  # threads included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,7 @@ class Verdict:
     tests: tuple[TestVerdict, ...] = ()
     wall_seconds: float = 0.0  # all tests; waiting for a free worker not included
     cpu_seconds: float = 0.0  # user + system, all processes of the program
-    waited_seconds: float | None = None  # ready to run but without a core; time-outs only
+    waited_seconds: float | None = None  # a thread of it, ready but without a core; if slow
     trust: Trust = "full"
     retried: bool = False  # repeated alone after a time-out with unused CPU time
     near_limit: bool = False  # a test used over 80% of its time limit

@@ -12,11 +12,12 @@ from sfr_eval.errors import UserError
 from sfr_eval.stats.curves import CurveEstimate
 from sfr_eval.store.against import Against
 from sfr_eval.store.manifest import Manifest, PlannedSuite, Record
+from sfr_eval.store.unfinished import refuse_unfinished
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import plain_bytes
+from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 FILE = "results.json"
 FORMAT = 1
@@ -85,6 +86,13 @@ class EncoderDeviation(Record):
     texts: int = 0
     mean_distance: float | None = None
     mean_distance_float32: float | None = None
+
+    @property
+    def of_distance(self) -> float:
+        """How far the mean distance moves; 0 where there is none."""
+        if self.mean_distance is None or self.mean_distance_float32 is None:
+            return 0.0
+        return abs(self.mean_distance - self.mean_distance_float32)
 
 
 class LengthSlope(Record):
@@ -169,9 +177,12 @@ class Results(Record):
     paired: dict[str, tuple[Estimate, ...]] = Field({})  # suite -> run minus teacher, by query
 
     @classmethod
-    def load(cls, folder: Path) -> "Results":
-        """Read the results of a run folder. Raises UserError if they are missing or damaged."""
+    def load(cls, folder: Path, *, interrupted: bool = False) -> "Results":
+        """Read the results of a run folder. Raises UserError if they are missing or damaged, and,
+        unless `interrupted` is set, if a measurement was interrupted while it replaced values."""
         file = folder / FILE
+        if not interrupted and file.exists():
+            refuse_unfinished(folder)
         try:
             return cls.model_validate_json(plain_bytes(file))
         except FileNotFoundError:
@@ -201,7 +212,7 @@ class Results(Record):
         values are null and have a reason."""
         content = {"format": FORMAT, **self.stored()}
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / FILE, text)
+        write_atomic(folder / FILE, whole_text(text))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ from typing import (
 
 from sfr_eval.types import Sample, Status
 from sfr_eval.util.files import append_whole, writing_to
-from sfr_eval.util.untrusted import open_for_append
+from sfr_eval.util.untrusted import open_for_append, whole_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +37,14 @@ Row = TypeVar("Row")
 _FSYNC_SECONDS = 5.0
 _SHORT_INTEGERS = ("index", "prompt_tokens", "completion_tokens")  # of 32 bits in samples.parquet
 _CHECKSUM = ',"crc":"'
+_INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
+_RANGES = {
+    "index": _INT32,
+    "seed": _INT64,
+    "prompt_tokens": _INT32,
+    "completion_tokens": _INT32,
+}
+_TEXTS = ("sample_id", "suite", "query", "persona", "status", "text", "error")
 
 
 class SampleWriter:
@@ -128,16 +136,6 @@ def decode_row(line: bytes, kind: type[Row]) -> Row | None:
         return None
 
 
-def is_whole(sample: Sample) -> bool:
-    """Return whether the texts of a sample hold no half of a surrogate pair, which JSON lines can
-    keep and Parquet cannot."""
-    texts = (sample.text, sample.error, sample.query, sample.persona, sample.sample_id)
-    try:
-        return all(text.isascii() or text.encode() for text in texts)
-    except UnicodeEncodeError:
-        return False
-
-
 def sample_from(row: dict[str, Any]) -> Sample:
     """Make a sample that shares its repeated texts with others: there may be a million rows. Raises
     ValueError or TypeError for a row that none of our files holds."""
@@ -188,6 +186,20 @@ def _simple_fields(kind: Any) -> tuple[tuple[str, tuple[type, ...]], ...]:
 @functools.cache
 def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def unstorable(sample: Sample) -> str:
+    """Return the name of a field that samples.parquet cannot hold, or "": half of a surrogate pair
+    in a text, a number out of range, or something of another type."""
+    for name, (least, most) in _RANGES.items():
+        value = getattr(sample, name)
+        if type(value) is not int or not least <= value <= most:
+            return name
+    for name in _TEXTS:
+        value = getattr(sample, name)
+        if not isinstance(value, str) or not (value.isascii() or whole_text(value) == value):
+            return name
+    return "" if isinstance(sample.temperature, float | int) else "temperature"
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":

@@ -21,7 +21,7 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, decode_row, is_whole, sample_from, to_table
+from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table, unstorable
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
@@ -78,7 +78,8 @@ class RunFolder:
         """Return all stored rows by sample_id. An answer replaces an earlier error of the same id.
 
         A torn last line is what a crash leaves, and is dropped. A damaged line elsewhere is dropped
-        too, but listed in `damaged`. Either way the row is missing and will be drawn again.
+        too, but listed in `damaged`, as is a row that could not be sealed. Either way the row is
+        missing and will be drawn again.
         """
         rows: dict[str, Sample] = {}
         self.damaged = []
@@ -89,7 +90,7 @@ class RunFolder:
                 raise UserError(f"{file}: cannot be read ({error.strerror})") from None
             for number, line in enumerate(lines, start=1):
                 sample = decode_row(line, Sample)
-                if sample is None or not is_whole(sample):
+                if sample is None or unstorable(sample):
                     if number < len(lines):
                         self.damaged.append(f"{file}:{number}")
                     continue
@@ -104,12 +105,19 @@ class RunFolder:
 
     def seal(self, samples: Sequence[Sample]) -> str:
         """Write the rows as Parquet, in the order given: equal rows give equal bytes. Returns the
-        sha256 of the file, for `sealed` in the manifest."""
+        sha256 of the file, for `sealed` in the manifest.
+
+        Results of other rows are removed first: a kill before the new ones are measured must not
+        leave both side by side.
+        """
         import pyarrow.parquet as pq
 
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
             pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
-            return _sha256(temporary)
+            digest = _sha256(temporary)
+            if self.samples_file.is_file() and digest != _sha256(self.samples_file):
+                self.results_file.unlink(missing_ok=True)
+            return digest
 
     def sealed_samples(self) -> list[Sample]:
         """Return the rows of samples.parquet, in plan order. Raises UserError if the file is

@@ -1,16 +1,21 @@
 """Atomic writes, and one-line errors where they fail."""
 
 import errno
+import fcntl
 import itertools
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from sfr_eval.errors import RunError, UserError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+_scratch_locks: dict[Path, int] = {}  # scratch folder of this process -> descriptor of its lock
 
 
 def write_atomic(file: Path, content: str | bytes) -> None:
@@ -23,21 +28,68 @@ def write_atomic(file: Path, content: str | bytes) -> None:
 @contextmanager
 def atomic_path(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`, which replaces it when the block ends and is removed on
-    error. Its name cannot be guessed, and its mode follows the user's umask."""
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
-    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
-    try:
+    error. Its name cannot be guessed, and its mode follows the user's umask.
+
+    A killed writer cannot remove its file: the next one in this folder does.
+    """
+    remove_abandoned(file.parent)
+    with _temporary(file) as temporary:
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
     directory = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+@contextmanager
+def _temporary(file: Path) -> Iterator[Path]:
+    """Create an empty file beside `file`, which is locked in this block, so that `remove_abandoned`
+    of other processes spares it, and removed after it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    while True:
+        temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
+        try:  # before the file exists: Ctrl-C may come as soon as it does
+            with os.fdopen(os.open(temporary, flags, 0o666), "r+b") as stream:
+                _lock(stream.fileno(), wait=True)
+                if os.fstat(stream.fileno()).st_nlink:  # else removed before it was locked
+                    yield temporary
+                    return
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed. Those of living ones are locked;
+    where a file system has no locks, none is removed."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if _TEMPORARY.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):  # gone meanwhile, or somebody else's
+                    _remove_unlocked(Path(entry.path))
+
+
+def _remove_unlocked(path: Path) -> None:
+    is_folder = path.is_dir()
+    flags = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR | os.O_NONBLOCK
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if _lock(descriptor, wait=False):
+            shutil.rmtree(path) if is_folder else path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock a file until it is closed. Returns whether it is locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
 
 
 def append_whole(stream: IO[bytes], data: bytes) -> None:
@@ -49,10 +101,23 @@ def append_whole(stream: IO[bytes], data: bytes) -> None:
 
 
 def scratch_folder(folder: Path) -> Path:
-    """Create a folder beside `folder`, to be filled and renamed to it; its name is unguessable."""
-    scratch = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
-    scratch.mkdir()
-    return scratch
+    """Create a folder beside `folder`, to be filled and renamed to it; its name is unguessable.
+    Those that killed processes left behind are removed."""
+    for path in [path for path in _scratch_locks if not path.exists()]:
+        os.close(_scratch_locks.pop(path))
+    name = re.compile(rf"\.{re.escape(folder.name)}-[0-9a-f]{{16}}")
+    for entry in os.scandir(folder.parent):
+        if name.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+            with suppress(OSError):  # gone meanwhile, or somebody else's
+                _remove_unlocked(Path(entry.path))
+    while True:
+        scratch = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
+        scratch.mkdir()
+        descriptor = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        _lock(descriptor, wait=True)
+        _scratch_locks[scratch] = descriptor
+        if os.fstat(descriptor).st_nlink:  # else removed before it was locked
+            return scratch
 
 
 def missing_folders(folder: Path) -> list[Path]:

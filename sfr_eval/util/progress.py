@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from sfr_eval.util import output
-from sfr_eval.util.untrusted import clean
+from sfr_eval.util.untrusted import clean_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -28,17 +28,17 @@ _IDLE_SECONDS = 30.0
 
 def say(message: str) -> None:
     """Print one line to stdout: the result of the command."""
-    print(_line(message), file=output.stdout())
+    print(clean_line(message), file=output.stdout())
 
 
 def log(message: str) -> None:
     """Print one line to stderr: everything else."""
-    _SCREEN.print(_line(message))
+    _SCREEN.print(clean_line(message))
 
 
-def _line(message: str) -> str:
-    """Join the lines, so that no quoted text starts a line that could pass for one of ours."""
-    return clean(" ".join(message.splitlines()))
+def annotate(command: str) -> None:
+    """Print to stderr a command to the CI service, made by us of escaped text."""
+    _SCREEN.print(" ".join(command.splitlines()))
 
 
 def on_terminal() -> bool:
@@ -160,11 +160,12 @@ class Bar:
     def __init__(
         self, title: str, total: int | None, *, unit: str, done: int = 0, brief: bool = False
     ) -> None:
-        self.title, self.total, self.done = clean(title), total, done
+        self.title, self.total, self.done = clean_line(title), total, done
         self.task: TaskID | None = None
         self.has_spoken = not brief
         self._unit, self._first = unit, done
         self._started = time.monotonic()
+        self._moved: tuple[int, float] | None = None  # how many were done first, and when
 
     def __enter__(self) -> "Bar":
         return self.open()
@@ -187,8 +188,10 @@ class Bar:
 
     def update(self, done: int, *, title: str | None = None) -> None:
         """Set how many are done in all, and what is going on now."""
+        if self._moved is None and done > self._first:
+            self._moved = done, time.monotonic()
         self.done = done
-        self.title = self.title if title is None else clean(title)
+        self.title = self.title if title is None else clean_line(title)
         _SCREEN.draw(self)
 
     def close(self) -> None:
@@ -199,10 +202,11 @@ class Bar:
 
     def line(self) -> str:
         """Return how far it is, and how long it takes."""
-        if self.total is None or self.done <= self._first:
+        pace = self._pace
+        if self.total is None or pace is None:
             count = "" if self.total is None else f" {self.count},"
             return f"{self.title}:{count} {self._seconds:.0f} s so far"
-        rest = (self.total - self.done) / self._per_second
+        rest = (self.total - self.done) / pace
         return f"{self.title}: {self._count_and_rate}, {rest:.0f} s left"
 
     @property
@@ -224,6 +228,15 @@ class Bar:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+    @property
+    def _pace(self) -> float | None:
+        """How many get done in a second; None if that is not known yet. The first steps of a work
+        without a unit are left out: they load what the others use."""
+        if self._moved is not None and self.done > self._moved[0]:
+            done, when = self._moved
+            return (self.done - done) / max(time.monotonic() - when, 1e-9)
+        return self._per_second if self._unit and self.done > self._first else None
 
     @property
     def _per_second(self) -> float:
@@ -277,7 +290,7 @@ class ScoringProgress:
         title, unit = self._BARS[kind]
         title = f"{title} {name}".rstrip()
         bar = self._bars.get(kind)
-        if bar is not None and bar.title != clean(title) and kind not in self._BRIEF:
+        if bar is not None and bar.title != clean_line(title) and kind not in self._BRIEF:
             self._close(kind)
             bar = None
         if bar is None:

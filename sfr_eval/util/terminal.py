@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sfr_eval.util import output
-from sfr_eval.util.untrusted import clean, clean_json
+from sfr_eval.util.untrusted import clean_json, clean_line, without_commands
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -30,10 +30,12 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(clean(column), overflow="fold")
+        table.add_column(clean_line(column), overflow="fold")
     for row in rows:
-        table.add_row(*map(clean, row))
-    print_rich([Text(clean(title)), table])  # as rich's title it would fold to the table's width
+        table.add_row(*map(clean_line, row))
+    print_rich(
+        [Text(clean_line(title)), table]
+    )  # as rich's title it would fold to the table's width
 
 
 def print_rich(parts: Iterable["RenderableType"], *, piped: int = PIPED) -> None:
@@ -48,7 +50,8 @@ def print_rich(parts: Iterable["RenderableType"], *, piped: int = PIPED) -> None
         for part in parts:
             console.print(part, soft_wrap=not wrapped and isinstance(part, Text))
     lines = capture.get().split("\n")
-    stream.write("\n".join(line.rstrip() for line in lines))
+    # Folded, a cell may begin a line with what was harmless inside of it.
+    stream.write("\n".join(without_commands(line.rstrip()) for line in lines))
     stream.flush()
 
 
@@ -82,10 +85,13 @@ def fitting_table(columns: Sequence[Column], *, width: int) -> "Table":
     table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
     for column in shown:
         justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(clean(column.title), justify=justify, overflow="fold")
+        table.add_column(clean_line(column.title), justify=justify, overflow="fold")
     for number in range(len(shown[0].cells)):
         table.add_row(
-            *(Text(clean(column.cells[number]), column.styles.get(number, "")) for column in shown)
+            *(
+                Text(clean_line(column.cells[number]), column.styles.get(number, ""))
+                for column in shown
+            )
         )
     return table
 

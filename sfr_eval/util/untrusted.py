@@ -40,17 +40,48 @@ _UNSHOWN = re.compile(
 )
 
 
+# What a CI service would obey in the log of a job: `::error::` at the start of a line (GitHub),
+# `##[group]`, `##vso[...]` (Azure) and `##teamcity[...]` anywhere in it.
+_COMMAND = re.compile(r"^([^\S\n]*):(?=:)|#(#)(?=\w{0,20}\[)", re.MULTILINE)
+_FORMULA = re.compile(
+    r"[\t\r\n]|[\s\x00-\x20\u200b-\u200f\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+)
+_UNSAFE_IN_NAME = re.compile(
+    r'["<>:/|\\?*\[\]]+|[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]'
+)
+_LONGEST_NAME = 150  # bytes of a part of a path, of which a file system takes 255
+
+
 def clean(text: str) -> str:
     """Prepare text for a terminal or an XML file. Whatever would move the cursor, change colours or
-    titles, or reverse the direction of writing becomes an escape like \\x1b; our keys, and
-    passwords in addresses, are hidden. Line feeds and tabs stay."""
-    return _UNSHOWN.sub(_escape, without_secrets(text))
+    titles, or reverse the direction of writing becomes an escape like \\x1b, and so does what the
+    log of a CI job would obey; our keys, and passwords in addresses, are hidden. Line feeds and
+    tabs stay."""
+    return without_commands(_UNSHOWN.sub(_escape, without_secrets(text)))
+
+
+def clean_line(text: str) -> str:
+    """Prepare text for one line, or for one cell of a table, so that nothing quoted starts a line
+    that could pass for one of ours."""
+    return clean(" ".join(text.splitlines()))
+
+
+def without_commands(text: str) -> str:
+    """Make the commands to a CI service in the lines of a text inert."""
+    return _COMMAND.sub(lambda match: r"#\x23" if match[2] else rf"{match[1]}\x3a", text)
 
 
 def clean_json(text: str) -> str:
     """Prepare JSON for a terminal. Such characters can only occur in strings, where JSON has an
     escape of its own, so a reader gets the same value."""
-    return _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", without_secrets(text))
+    shown = _UNSHOWN.sub(lambda match: f"\\u{ord(match[0]):04x}", without_secrets(text))
+    return _COMMAND.sub(lambda match: r"#\u0023" if match[2] else match[0], shown)
+
+
+def whole_text(text: str) -> str:
+    """Return text that UTF-8 can hold: half of a surrogate pair, which JSON can carry, becomes a
+    question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def without_secrets(text: str) -> str:
@@ -64,13 +95,21 @@ def without_secrets(text: str) -> str:
 
 
 def spreadsheet_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Prepare a row for a CSV file. A text that begins like a formula gets a quote in front, which
-    spreadsheets hide and other readers keep. Numbers do not need this."""
-    formula = ("=", "+", "-", "@", "\t", "\r")
-    return {
-        name: f"'{cell}" if isinstance(cell, str) and cell.startswith(formula) else cell
-        for name, cell in row.items()
-    }
+    """Prepare a row for a CSV file. A text that begins like a formula, also behind white space,
+    gets a quote in front, which spreadsheets hide and other readers keep. Numbers do not need
+    this."""
+    return {name: _cell(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _cell(text: str) -> str:
+    return whole_text(f"'{text}" if _FORMULA.match(text) else text)
+
+
+def file_name(name: str) -> str:
+    """Return a name as one part of a path, with `__` for what a path or a terminal would obey."""
+    safe = _UNSAFE_IN_NAME.sub("__", name)
+    part = safe.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return part if part.strip(". ") else f"__{part.strip('. ')}"
 
 
 _SPECIAL = {

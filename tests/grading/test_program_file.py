@@ -56,6 +56,9 @@ PLUS = {
 }
 
 
+EMPTY_PLUS = {**PLUS, "id": "a", "code": "", "base_input": []}
+
+
 def test_no_further_evalplus_inputs_may_be_an_empty_object(tmp_path: Path) -> None:
     row: dict[str, object] = {
         **PLUS,
@@ -172,7 +175,21 @@ def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
         ('{"id": "a"}', "p.jsonl:1: code: Field required"),
         ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
         ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),
-        ('{"id": 1, "code": "", "tests": []}\n' * 2, "p.jsonl:2: id '1' appears twice"),
+        ('{"id": 1, "code": "", "tests": [["", "1"]]}\n' * 2, "p.jsonl:2: id '1' appears twice"),
+        ('{"id": "a", "code": "", "tests": []}', "p.jsonl:1: id 'a': it has no tests"),
+        ('{"id": "a", "code": "", "fn_name": "f", "tests": []}', "p.jsonl:1: id 'a': it has no"),
+        ('{"id": "a", "code": "", "test_list": []}', "p.jsonl:1: id 'a': it has no tests"),
+        ('{"id": "a", "code": "", "test_list": ["# x"]}', "p.jsonl:1: id 'a': it has no tests"),
+        ('{"id": "a", "code": "", "test_list": ["assert ("]}', "p.jsonl:1: id 'a': its tests are"),
+        ('{"id": "a", "code": "", "test": "def check(c): pass", "entry_point": "f"}', "it has no"),
+        (
+            json.dumps({**PLUS, "id": "a", "code": "", "base_input": [], "plus_input": []}),
+            "no tests",
+        ),
+        (
+            json.dumps({**PLUS, "id": "a", "code": "", "base_input": [[1, 2]]}),
+            "p.jsonl:1: Mbpp/2: ",
+        ),
     ],
 )
 def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -182,10 +199,55 @@ def test_bad_rows_are_named(tmp_path: Path, text: str, message: str) -> None:
         list(read_programs(file))
 
 
-@pytest.mark.parametrize("seconds", [0, -5, float("nan"), float("inf"), 1e9])
-def test_a_time_limit_that_is_none_is_refused(tmp_path: Path, seconds: float) -> None:
-    source = tmp_path / "p.jsonl"
-    source.write_text('{"id": "a", "code": "", "tests": [["", ""]]}\n')
-    with pytest.raises(UserError, match=r"--seconds .*: must be above 0"):
+def test_a_changed_program_does_not_keep_its_verdict(tmp_path: Path) -> None:
+    source, output = tmp_path / "p.jsonl", tmp_path / "v.jsonl"
+    grade_file(written(source, ROWS), output=output, mode="faithful", workers=1)
+    before = output.read_bytes()
+    other_code = {**ROWS[2], "code": "def f(x): return x + 1"}
+    other_tests = {**ROWS[2], "test_list": ["assert f(1) == 1"]}
+    for row in (other_code, other_tests):
+        written(source, [*ROWS[:2], row, ROWS[3]])
+        with pytest.raises(UserError, match=r"other code or tests than .* for 1 of its ids \(3\)"):
+            grade_file(source, output=output, mode="faithful", workers=1)
+    assert output.read_bytes() == before
+    written(source, [{"extra": 1, **row} for row in reversed(ROWS)])
+    grade_file(source, output=output, mode="faithful", workers=1)
+    assert output.read_bytes() == before
+
+
+@pytest.mark.parametrize("seconds", [0.0, -5.0, float("nan"), float("inf")])
+def test_an_impossible_time_limit_is_refused(tmp_path: Path, seconds: float) -> None:
+    source = written(tmp_path / "p.jsonl", ROWS[:1])
+    with pytest.raises(UserError, match="--seconds"):
         grade_file(source, output=tmp_path / "v.jsonl", mode="faithful", seconds=seconds)
-    assert not (tmp_path / "v.jsonl").exists()
+
+
+def test_the_detail_of_a_verdict_is_one_short_line(tmp_path: Path) -> None:
+    names = ["'x' * 10**7", r"'a\nb\x1b[2J\u202e'", "'  ' * 400 + 'end'"]
+    form = "E = type({}, (Exception,), {{}})\nE.__name__ = {}\ndef f(x): raise E"
+    floods = [form.format("'E'", name) for name in names]
+    frame = (
+        "import os\nbody = b'{\"e\": \"' + b'y' * 30_000_000 + b'\"}'\n"
+        "for fd in range(3, 20):\n    try: os.write(fd, len(body).to_bytes(4, 'little'))\n"
+        "    except OSError: continue\n    sent = 0\n"
+        "    while sent < len(body): sent += os.write(fd, body[sent:])\n"
+    )
+    rows: list[dict[str, object]] = [
+        {"id": f"{form}{number}", "code": code, **tests}
+        for number, code in enumerate((*floods, frame))
+        for form, tests in (
+            ("asserts", {"test_list": ["assert f(1) == 2"]}),
+            ("call", {"fn_name": "f", "tests": [["1", "2"]]}),
+        )
+    ]
+    for mode in ("faithful", "lcb-compat"):
+        output = tmp_path / f"{mode}.jsonl"
+        source = written(tmp_path / "p.jsonl", rows)
+        grade_file(source, output=output, mode=mode, workers=1)  # type: ignore[arg-type]
+        verdicts = lines(output)[1:]
+        assert len(verdicts) == len(rows)
+        for row in verdicts:
+            assert row["passed"] is False
+            detail = str(row["detail"])
+            assert len(detail) <= 300
+            assert detail.isprintable()

@@ -119,7 +119,7 @@ def test_judged_text_arrives_whole_and_between_its_tags(text: str) -> None:
 def test_no_text_can_close_its_own_tags_or_move_another(text: str, question: str) -> None:
     chat = messages(RATING, Material(question=question, replies=(text,)))
     user = chat[1]["content"]
-    code = re.search(r"-([0-9a-f]{12}) is material", chat[0]["content"])
+    code = re.search(r"-([0-9a-f]{32}) is material", chat[0]["content"])
     assert code is not None
     assert user.count(code[1]) == 4
     start, end = f"<reply-{code[1]}>\n", f"\n</reply-{code[1]}>"

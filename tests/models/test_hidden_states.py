@@ -187,6 +187,20 @@ def test_blind_reading_knows_no_persona(
     assert len(readings.blind.prompt_states) == len(suite.queries)
 
 
+def test_a_blind_reading_is_made_only_if_asked_for(
+    tiny_checkpoint: Path, suite: Suite, replies: list[Sample], tmp_path: Path
+) -> None:
+    forward = Forward(
+        resolve(str(tiny_checkpoint)),
+        base=None,
+        folder=tmp_path,
+        serving=EngineSettings(),
+        blind=False,
+    )
+    assert forward.over(suite, replies).blind is None
+    assert [path.name for path in tmp_path.iterdir()] == ["persona-model"]
+
+
 def test_what_is_kept_is_not_computed_again(
     tiny_checkpoint: Path,
     suite: Suite,

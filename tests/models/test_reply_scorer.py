@@ -8,7 +8,7 @@ import transformers
 from sfr_eval.errors import UserError
 from sfr_eval.models.checkpoint import resolve
 from sfr_eval.models.loading import load_prompter
-from sfr_eval.models.reply_scorer import LOGITS, ReplyScorer, ReplyText
+from sfr_eval.models.reply_scorer import TOKENS, ReplyScorer, ReplyText
 from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Message
 
@@ -69,7 +69,7 @@ def test_temperature_0_has_no_scores(scorer: ReplyScorer) -> None:
 
 def test_batches_change_no_score(scorer: ReplyScorer, monkeypatch: pytest.MonkeyPatch) -> None:
     together = scorer.score(PROMPT, REPLIES)
-    monkeypatch.setitem(LOGITS, "cpu", 1)
+    monkeypatch.setitem(TOKENS, "cpu", 1)
     apart = list(scorer.batches(PROMPT, REPLIES, temperatures=(1.0,)))
     assert [list(batch) for batch in apart] == [[2], [0], [3], [1]]  # by length
     for batch in apart:

@@ -18,6 +18,7 @@ from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.rows import SampleWriter
 from sfr_eval.store.run_folder import RunFolder
@@ -223,11 +224,10 @@ def test_an_interrupted_run_resumes_to_equal_bytes(
     assert sealed(path) == truth
 
 
-def test_an_interrupt_loses_at_most_the_batch_being_written(
+def test_an_interrupt_loses_at_most_the_row_being_written(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)  # one row a batch
     whole = SampleWriter.append
     left = [5]
 
@@ -322,7 +322,6 @@ def test_a_run_whose_disk_fills_up_resumes_with_its_rows(
     tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
     whole = SampleWriter.append
     left = [6]
 
@@ -377,7 +376,6 @@ def test_a_real_disk_that_fills_up(
     small_disk: Path, tmp_path: Path, truth: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = small_disk / "run"
-    monkeypatch.setattr("sfr_eval.pipeline.draw._APPEND_SECONDS", 0.0)
     monkeypatch.setattr("sfr_eval.pipeline.preflight.check_space", lambda *_: None)
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(48 * 1024))
@@ -545,3 +543,35 @@ def test_a_run_ends_in_results_and_a_report(tmp_path: Path) -> None:
     before = (tmp_path / "run" / "results.json").read_bytes()
     execute(config(tmp_path / "run", metrics=("text",)))
     assert (tmp_path / "run" / "results.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("scored")
+def test_an_up_to_date_report_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is not as the report has it is measured."""
+    settings = config(tmp_path / "run", score=ScoreSettings(metrics=("text",)))
+    first = execute(settings)
+    folder, measured = first.folder, []
+
+    def measure(*_: Any, folder: RunFolder, **__: Any) -> Path:
+        measured.append(folder)
+        return folder.path / "report.html"
+
+    monkeypatch.setattr(module, "measure_and_report", measure)
+    again = execute(settings, measure_again=False)
+    assert (again, measured) == (first, [])
+    execute(settings)
+    assert len(measured) == 1
+    (scores,) = (folder / "scores").glob("text@*.parquet")
+    older = scores.rename(scores.with_name("text@0.parquet"))
+    execute(settings, measure_again=False)
+    assert len(measured) == 2
+    older.rename(scores)
+    os.utime(folder / "report.html", (0, 0))  # of the measurement before
+    execute(settings, measure_again=False)
+    assert len(measured) == 3
+    os.utime(folder / "report.html")
+    assert execute(settings, measure_again=False) == first
+    execute(config(folder, samples=3, score=settings.score), measure_again=False)
+    assert len(measured) == 4

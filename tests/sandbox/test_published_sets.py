@@ -190,15 +190,18 @@ def test_verdicts_repeat_with_one_and_two_workers() -> None:
 
 def test_two_thousand_programs_leak_nothing() -> None:
     """After 2,000 programs the server has the memory and open files that it had after 100."""
+    from sfr_eval.sandbox.checker import Checker
     from sfr_eval.sandbox.detect import detect
     from sfr_eval.sandbox.host import Host
     from sfr_eval.sandbox.run import run_program
 
     program = mbpp()[0]
     sizes: list[tuple[int, int]] = []
-    with Host(detect().tier) as host:
+    with Host(detect().tier) as host, Checker() as checker:
         for number in range(2000):
-            assert run_program(host, program, mode="faithful", limits=Limits()).passed
+            assert run_program(
+                host, program, mode="faithful", limits=Limits(), checker=checker
+            ).passed
             if number in (100, 1999):
                 sizes.append(host.size())
     (memory_before, files_before), (memory_after, files_after) = sizes

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Fault = str
-"""`cut`: the connection ends inside the answer; `hang`: nothing comes for a minute."""
+"""`cut`: the connection ends inside the answer; `hang`: nothing comes for a minute; `drip`: a byte
+of the body now and then; `slow head`: a header now and then; `endless`: a body without end."""
 
 
 @dataclass
@@ -54,6 +55,11 @@ def completion(
     return Reply(body=body)
 
 
+def list_of(models: list[str]) -> Reply:
+    """The response of /models."""
+    return Reply(body={"object": "list", "data": [{"id": name} for name in models]})
+
+
 def refusal_of(message: str, *, param: str | None = None, status: int = 400) -> Reply:
     """HTTP 400 as OpenAI and vLLM write it."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": None}
@@ -67,7 +73,9 @@ Answerer = Callable[[dict[str, Any], Mapping[str, str]], Reply]
 class FakeServer:
     """`answer` decides on every chat request; `bodies` keeps them when `keep` is set."""
 
-    def __init__(self, answer: Answerer, *, models: list[str] | None = None, keep: bool = True):
+    def __init__(
+        self, answer: Answerer, *, models: list[str] | Reply | None = None, keep: bool = True
+    ):
         self.answer = answer
         self.models = ["fake"] if models is None else models
         self.keep = keep
@@ -107,7 +115,7 @@ class FakeServer:
         self, line: str, headers: dict[str, str], raw: bytes, writer: asyncio.StreamWriter
     ) -> bool:
         if "/models" in line:
-            reply = Reply(body={"object": "list", "data": [{"id": name} for name in self.models]})
+            reply = self.models if isinstance(self.models, Reply) else list_of(self.models)
         else:
             body = json.loads(raw)
             self.count += 1
@@ -119,6 +127,8 @@ class FakeServer:
             reply = self.answer(body, headers)
         if reply.fault == "hang":
             await asyncio.sleep(60)
+        if reply.fault in ("drip", "slow head", "endless"):
+            return await _never_end(reply.fault, writer)
         content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         fields = {"Content-Type": "application/json", **reply.headers}
         fields["Content-Length"] = str(len(content))
@@ -157,6 +167,18 @@ class FakeServer:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
         self._loop.close()
+
+
+async def _never_end(fault: Fault, writer: asyncio.StreamWriter) -> bool:
+    writer.write(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\n")
+    if fault != "slow head":
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+    part = {"slow head": b"a: b\r\n", "drip": b"1\r\n \r\n"}.get(fault)
+    while True:  # until the other side has enough
+        writer.write(part or b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+        await writer.drain()
+        if part:
+            await asyncio.sleep(0.02)
 
 
 @contextmanager

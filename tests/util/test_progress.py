@@ -46,6 +46,19 @@ def test_a_slow_run_does_not_say_that_nothing_happens(
     ]
 
 
+def test_what_the_first_step_loads_is_not_extrapolated(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("sfr_eval.util.progress.time.monotonic", lambda: now[0])
+    bar = Bar("report", 12, unit="")
+    assert bar.line() == "report: 0/12, 0 s so far"
+    now[0] = 9.0  # matplotlib is loaded
+    bar.update(1)
+    assert bar.line() == "report: 1/12, 9 s so far"
+    now[0] = 11.0
+    bar.update(3)
+    assert bar.line() == "report: 3/12, 9 s left"  # 9 steps at one a second; 33 s by the mean
+
+
 def test_what_does_not_move_is_said_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,12 +23,13 @@ from sfr_eval.formats.read.source import Source, open_source
 from sfr_eval.settings import CodeSettings
 from sfr_eval.store.given import write_given
 from sfr_eval.store.manifest import Manifest, StoredConfig
+from sfr_eval.store.rows import unstorable
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.own import keep, safe_id
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Cell, Sample
 from sfr_eval.util.files import missing_folders, writing_to
-from sfr_eval.util.untrusted import plain_bytes
+from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 _PATTERNS = ("*.eval", "samples_*.jsonl")
 
@@ -353,7 +354,7 @@ def _in_order(samples: Sequence[Sample], suite: Suite) -> list[Sample]:
 def _sample(reply: Reply, suite: str, *, index: int) -> Sample:
     key = f"{suite}\0{reply.query}\0{reply.persona}\0{reply.temperature!r}\0{index}\0{reply.text}"
     words = len(reply.text.split())
-    return Sample(
+    sample = Sample(
         sample_id=reply.sample_id or hashlib.sha256(key.encode()).hexdigest()[:32],
         suite=suite,
         query=reply.query,
@@ -365,5 +366,11 @@ def _sample(reply: Reply, suite: str, *, index: int) -> Sample:
         text=reply.text,
         prompt_tokens=reply.prompt_tokens or 0,
         completion_tokens=words if reply.completion_tokens is None else reply.completion_tokens,
-        error=reply.error,
+        error=whole_text(reply.error[:500]),
     )
+    if field := unstorable(sample):
+        raise UserError(
+            f"{reply.where}: {field}: out of range, or half of a surrogate pair, which no run "
+            "folder can hold; correct the file"
+        )
+    return sample

@@ -15,6 +15,7 @@ from sfr_eval.formats.read.inspect_log import INSPECT_FIELDS, OWN_FACTS, need_in
 from sfr_eval.formats.write.source import ExportSource, Task
 from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Status
 from sfr_eval.util.files import atomic_path
+from sfr_eval.util.untrusted import file_name
 from sfr_eval.version import __version__
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def write(source: ExportSource, output: Path) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     files = []
     for task in source.tasks():
-        files.append(output / f"{task.name}.eval")
+        files.append(output / f"{file_name(task.name)}.eval")
         with atomic_path(files[-1]) as temporary:
             # By its ending, inspect would take the temporary file for another kind of log.
             write_eval_log(_log(source, task), str(temporary), format="eval")

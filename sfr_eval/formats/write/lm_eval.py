@@ -7,7 +7,6 @@ line must be numbers and `doc` is hashed to tell whether two models saw the same
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -20,10 +19,10 @@ from sfr_eval.formats.write.source import ExportSource, Task
 from sfr_eval.formats.write.tables import jsonl
 from sfr_eval.store.manifest import Session
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.untrusted import file_name, whole_text
 from sfr_eval.version import __version__
 
 FILTER = "none"
-_UNSAFE = re.compile(r'["<>:/|\\?*\[\]]+')
 
 
 def write(source: ExportSource, output: Path) -> list[Path]:
@@ -35,16 +34,18 @@ def write(source: ExportSource, output: Path) -> list[Path]:
     lines = {task.name: list(sample_lines(source, task)) for task in tasks}
     results = results_content(source, tasks, lines)
     files = [folder / f"results_{stamp}.json"]
-    write_atomic(files[0], json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomic(files[0], whole_text(text))
     for task in tasks:
-        files.append(folder / f"samples_{task.name}_{stamp}.jsonl")
+        files.append(folder / f"samples_{file_name(task.name)}_{stamp}.jsonl")
         write_atomic(files[-1], jsonl(lines[task.name]))
     return files
 
 
 def sanitized(model: str) -> str:
-    """Return the model's name as lm-eval puts it into a path."""
-    return _UNSAFE.sub("__", model)
+    """Return the model's name as lm-eval puts it into a path, without what lm-eval lets through:
+    two dots, line feeds, other control characters."""
+    return file_name(model)
 
 
 def sample_lines(source: ExportSource, task: Task) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from sfr_eval.store.given import Given, read_given
 from sfr_eval.thinking import answers
 from sfr_eval.types import Sample
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.untrusted import file_name
 
 Row = dict[str, Any]
 
@@ -30,7 +31,7 @@ def write(source: ExportSource, output: Path) -> list[Path]:
     given = read_given(source.folder.path)
     files = []
     for task in tasks:
-        folder = output / task.name if len(tasks) > 1 else output
+        folder = output / file_name(task.name) if len(tasks) > 1 else output
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in _contents(source, task, given).items():
             write_atomic(folder / name, content)

@@ -11,7 +11,7 @@ from typing import Any
 from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.types import Estimate, Sample
 from sfr_eval.util.files import write_atomic
-from sfr_eval.util.untrusted import spreadsheet_row
+from sfr_eval.util.untrusted import file_name, spreadsheet_row, whole_text
 
 
 def write_csv(source: ExportSource, output: Path) -> list[Path]:
@@ -32,13 +32,14 @@ def write_jsonl(source: ExportSource, output: Path) -> list[Path]:
     files = {"estimates.jsonl": jsonl([asdict(e) for e in source.estimates()])}
     for suite in dict.fromkeys(sample.suite for sample in source.samples):
         rows = [asdict(sample) for sample in source.samples if sample.suite == suite]
-        files[f"samples_{suite}.jsonl"] = jsonl(rows)
+        files[f"samples_{file_name(suite)}.jsonl"] = jsonl(rows)
     return _write(output, files)
 
 
 def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the rows as JSON lines."""
-    return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+    lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
+    return "".join(f"{whole_text(line)}\n" for line in lines)
 
 
 def _csv(kind: type[Estimate | Sample], rows: Sequence[Estimate | Sample]) -> str:

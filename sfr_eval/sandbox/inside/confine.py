@@ -1,4 +1,4 @@
-"""Kernel facilities by raw system calls: namespaces, seccomp, Landlock, capabilities, limits.
+"""Kernel facilities by raw system calls: namespaces, Landlock, capabilities, limits.
 
 Linux on x86_64 and aarch64. Every function raises OSError if the kernel refuses: when a facility
 that the tier promises fails, the program is not scored; the facility is never skipped.
@@ -10,106 +10,19 @@ import resource
 import struct
 from collections.abc import Sequence
 
-_MACHINE = os.uname().machine
-_X86 = _MACHINE == "x86_64"
-_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+from . import calls
+from .filters import Filter
+
 _libc = ctypes.PyDLL(None, use_errno=True)  # PyDLL holds the interpreter's lock across clone
 _SIGCHLD = 17
+_HERE, _RECURSIVE, _READ_ONLY = -100, 0x8000, 1
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-_CLONE_THREAD = 0x00010000
-
-# name: (x86_64, aarch64); None if the architecture has no such call.
-_CALLS: dict[str, tuple[int | None, int | None]] = {
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "capset": (126, 91),
-    "kill": (62, 129),
-    "tkill": (200, 130),
-    "tgkill": (234, 131),
-    "landlock_create_ruleset": (444, 444),
-    "landlock_add_rule": (445, 445),
-    "landlock_restrict_self": (446, 446),
-}
-_REFUSED: dict[str, tuple[int | None, int | None]] = {
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "socket": (41, 198),
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "process_madvise": (440, 440),
-    "kcmp": (312, 272),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    "pidfd_send_signal": (424, 424),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "keyctl": (250, 219),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "acct": (163, 89),
-    "quotactl": (179, 60),
-    "open_by_handle_at": (304, 265),
-    "name_to_handle_at": (303, 264),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "adjtimex": (159, 171),
-    "clock_adjtime": (305, 266),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-    "syslog": (103, 116),
-    "personality": (135, 92),
-    "iopl": (172, None),
-    "ioperm": (173, None),
-    "shmget": (29, 194),
-    "semget": (64, 190),
-    "msgget": (68, 186),
-    "mq_open": (240, 180),
-    "memfd_secret": (447, 447),
-    "memfd_create": (319, 279),  # memory that counts towards no limit of a process
-    "setxattr": (188, 5),  # would outlive the program, on the next one's folder
-    "lsetxattr": (189, 6),
-    "fsetxattr": (190, 7),
-    "setxattrat": (463, 463),
-    "sched_setscheduler": (144, 119),  # with a smaller share of a core it would look starved
-    "sched_setattr": (314, 274),
-    "setpriority": (141, 140),
-    "modify_ldt": (154, None),
-    "fanotify_init": (300, 262),
-}
 
 
 def _number(name: str) -> int:
-    number = (_CALLS.get(name) or _REFUSED[name])[0 if _X86 else 1]
+    number = calls.number(name)
     if number is None:
         raise OSError(38, f"{name}: no such system call")
     return number
@@ -159,26 +72,34 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
-def map_own_user(uid: int, gid: int) -> None:
-    """Map one user and group of the new user namespace to the same ones outside."""
-    for name, text in (
-        ("uid_map", f"{uid} {uid} 1"),
-        ("setgroups", "deny"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
+def mount(source: str, target: str, *, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """Mount a file system of this kind, or bind or change one, as the flags say."""
+    words = (word.encode() or None for word in (source, target, kind))
+    result = _libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None)
+    _checked(result, "mount", target)
 
 
-def mount_tmpfs(target: str, size: int) -> None:
-    """Mount a tmpfs of at most `size` bytes and 4096 files: no devices, set-id bits, programs."""
-    nosuid_nodev_noexec = 2 | 4 | 8
-    options = f"size={size},nr_inodes=4096,mode=0777".encode()
-    flags = ctypes.c_ulong(nosuid_nodev_noexec)
-    _checked(_libc.mount(b"tmpfs", target.encode(), b"tmpfs", flags, options), "mount tmpfs")
+def unmount(target: str, *, flags: int) -> None:
+    """Remove a mount."""
+    _checked(_libc.umount2(target.encode(), ctypes.c_int(flags)), "unmount", target)
+
+
+def pivot_root(new: str, old: str) -> None:
+    """Make a mount the root, and put the old root on `old`."""
+    number = ctypes.c_long(_number("pivot_root"))
+    _call(number, ctypes.c_char_p(new.encode()), ctypes.c_char_p(old.encode()))
+
+
+def make_read_only(target: str) -> None:
+    """Make a mount and all mounts below it read-only."""
+    _call(
+        ctypes.c_long(_number("mount_setattr")),
+        ctypes.c_int(_HERE),
+        ctypes.c_char_p(target.encode()),
+        ctypes.c_uint(_RECURSIVE),
+        ctypes.c_char_p(struct.pack("<4Q", _READ_ONLY, 0, 0, 0)),
+        ctypes.c_size_t(32),
+    )
 
 
 def drop_capabilities() -> None:
@@ -213,7 +134,7 @@ def limit_resources(*, memory: int, file_bytes: int) -> None:
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # with 0 a core still goes to a handler of the host
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
@@ -231,81 +152,6 @@ def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
     # SIGXCPU first, and SIGKILL a second later for programs that ignore it.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
-
-
-class Filter(ctypes.Structure):
-    """A seccomp filter in the form that the kernel reads."""
-
-    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-
-
-_LATER = ("fork", "vfork", "pidfd_open", "kcmp")
-"""Refused to programs only: the server and the keeper need them, or may have them."""
-
-
-def server_filter() -> Filter:
-    """Return the filter for a server and its children: calls that neither needs fail with EPERM.
-    Installed once: the kernel compiles a filter every time it is installed, which costs more than
-    everything else together."""
-    return _program(_refusals([name for name in _REFUSED if name not in _LATER]))
-
-
-def program_filter(*, first: bool) -> Filter:
-    """Return the additional filter for a program: clone makes threads only, clone3 is refused.
-    clone3 fails with ENOSYS, so that the C library falls back to clone. first: the filter is for a
-    process 1, to which the kernel does not deliver fatal signals from itself: sending one of
-    `_FATAL` ends the sender, as it would end any other process that handles none of them."""
-    lines = [_line(_EQUAL, 0, 1, _number("clone3")), _line(_ANSWER, 0, 0, _ERRNO | 38)]
-    lines += _refusals(_LATER)
-    if first:
-        for name, argument in (("kill", 24), ("tkill", 24), ("tgkill", 32)):
-            body = [_line(_LOAD, 0, 0, argument)]
-            for signal_ in _FATAL:
-                body += [_line(_EQUAL, 0, 1, signal_), _line(_ANSWER, 0, 0, _KILL)]
-            body += [_line(_ANSWER, 0, 0, _ALLOW)]
-            lines += [_line(_EQUAL, 0, len(body), _number(name)), *body]
-    lines += [
-        _line(_EQUAL, 0, 3, _number("clone")),
-        _line(_LOAD, 0, 0, 16),  # the lower half of the first argument
-        _line(_BIT_SET, 1, 0, _CLONE_THREAD),
-        _REFUSE,
-    ]
-    return _program(lines)
-
-
-_LOAD, _EQUAL, _AT_LEAST, _BIT_SET, _ANSWER = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_FATAL = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
-
-
-def _line(code: int, yes: int, no: int, k: int) -> bytes:
-    return struct.pack("<HBBI", code, yes, no, k)
-
-
-_REFUSE = _line(_ANSWER, 0, 0, _ERRNO | 1)
-
-
-def _refusals(names: Sequence[str]) -> list[bytes]:
-    lines = []
-    for name in names:
-        number = _REFUSED[name][0 if _X86 else 1]
-        if number is not None:
-            lines += [_line(_EQUAL, 0, 1, number), _REFUSE]
-    return lines
-
-
-def _program(lines: Sequence[bytes]) -> Filter:
-    """Return a filter: checks of the architecture, then the lines; everything else is allowed."""
-    head = [
-        _line(_LOAD, 0, 0, 4),
-        _line(_EQUAL, 1, 0, _AUDIT_ARCH[_MACHINE]),
-        _line(_ANSWER, 0, 0, _KILL),
-        _line(_LOAD, 0, 0, 0),
-    ]
-    if _X86:  # the x32 numbers reach the same calls
-        head += [_line(_AT_LEAST, 0, 1, 0x40000000), _REFUSE]
-    code = b"".join([*head, *lines, _line(_ANSWER, 0, 0, _ALLOW)])
-    return Filter(len(code) // 8, code)
 
 
 def apply_seccomp(program: Filter) -> None:

@@ -11,30 +11,35 @@ import time
 from types import CodeType
 from typing import Any
 
-from . import confine, fresh
+from . import confine, fresh, root
+from .filters import Filter
 from .wire import read_frame, write_frame, write_json
 
 _CHUNK = 1 << 16
 _NOTE = 202  # bytes
+_SLOW = 1.0  # seconds
 _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError)
 
 
 class Confinement:
     """What a process enters, irrevocably, right before it runs the program."""
 
-    __slots__ = ("ruleset", "seccomp")
+    __slots__ = ("first", "ruleset", "seccomp")
 
     def __init__(self) -> None:
         self.ruleset: int | None = None  # Landlock's; None: not made yet, or not used
-        self.seccomp: confine.Filter | None = None
+        self.seccomp: Filter | None = None
+        self.first: Filter | None = None  # instead, for a program that is process 1
 
-    def enter(self) -> None:
+    def enter(self, *, first: bool) -> None:
         """Enter Landlock, then the filter, which has to come last."""
+        root.forget_proc()
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
-        if self.seccomp is not None:
-            confine.apply_seccomp(self.seccomp)
+        program = self.first if first else self.seccomp
+        if program is not None:
+            confine.apply_seccomp(program)
 
 
 _running: list[int] = []  # the program's process, while there is one
@@ -62,23 +67,23 @@ def ending(status: int, usage: resource.struct_rusage) -> dict[str, Any]:
 
 
 def waited(pid: int | str) -> float | None:
-    """Return the seconds that a process's threads were ready to run but had no core. `pid` is its
-    number in /proc. None if the kernel does not count them."""
-    nanoseconds = 0
+    """Return how long a process's threads were ready to run but had no core, in seconds of the
+    thread that lacked one longest: their sum would be longer than the time in which nothing of the
+    process ran. `pid` is its number in /proc. None if the kernel does not count them."""
+    nanoseconds = [0]
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/schedstat") as stream:
-                nanoseconds += int(stream.read().split()[1])
+        for thread in root.list_proc(f"{pid}/task"):
+            text = root.read_proc(f"{pid}/task/{thread}/schedstat")
+            nanoseconds.append(int(text.split()[1]))
     except (OSError, ValueError, IndexError):
         return None
-    return nanoseconds / 1e9
+    return max(nanoseconds) / 1e9
 
 
 def _waited_child() -> float | None:
     """Like `waited`, for the only child: /proc shows an outer namespace and another number."""
     try:
-        with open("/proc/thread-self/children") as stream:
-            return waited(stream.read().strip())
+        return waited(root.read_proc("thread-self/children").strip())
     except OSError:
         return None
 
@@ -97,7 +102,8 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
     program, error = None, ""
     note = mmap.mmap(-1, _NOTE)  # shared with the program's process: see fresh.run_main
     try:
-        program = fresh.compiled(job["code"])
+        file = f"{folder}/{fresh.FILE}"
+        program = fresh.compiled(job["code"], file)
     except _UNCOMPILED as caught:
         error = type(caught).__name__
     while (text := read_frame(wire)) is not None:
@@ -105,6 +111,9 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
             write_json(wire, {"exit": 1, "cpu": 0.0, "wall": 0.0, "end": "", "error": error})
             write_frame(wire, b"")
             continue
+        if job["how"] == "faithful-stdin":
+            with open(file, "wb") as stream:  # some read their own source
+                stream.write(fresh.as_bytes(job["code"]))
         facts, output = _run_test(job, program, text, confined=confined, wire=wire, note=note)
         write_json(wire, facts)
         write_frame(wire, output)
@@ -132,7 +141,10 @@ def _run_test(
             os.close(wire)
             os.close(input_write)
             os.close(output_read)
-            confined.enter()
+            if confined.seccomp is not None:  # it cannot fork: nothing else has to be found later
+                os.setsid()  # signals to its group reach the program alone
+                confine.die_with_parent()
+            confined.enter(first=False)
             if call:
                 fresh.to_null(0, 1, 2)
                 os.close(input_read)
@@ -151,7 +163,10 @@ def _run_test(
     text = b"" if call else text
     relay = _Relay(pid=pid, source=input_write, sink=output_read, text=text, limit=job["output"])
     end = relay.until(started + job["seconds"])
-    delay = _waited_child() if end == "time" else None
+    own = time.monotonic() - started
+    delay = _waited_child() if end == "time" or own > _SLOW else None
+    if not end and delay is not None and own - delay > (job["own_seconds"] or own):
+        end = "time"
     if end:
         os.kill(pid, signal.SIGKILL)
     _, status_word, usage = os.wait4(pid, 0)

@@ -110,9 +110,8 @@ class Other:
 
 
 def decode(form: Any) -> Any:
-    """Return the value of a form. Only for trusted data, such as a reference solution's. Hostile
-    sets and dicts could be built to collide; `outputs_equal` in compare.py checks them without
-    building a hash table."""
+    """Return the value of a form. A hostile one may take for ever, as sets can be built to collide,
+    so only for what the grader sends in and, in its checking process, for references."""
     if isinstance(form, list):
         return [decode(item) for item in form]
     if not isinstance(form, dict):
@@ -137,7 +136,16 @@ def _decimal(text: str) -> Any:
 def _fraction(parts: list[Any]) -> Any:
     from fractions import Fraction
 
-    return Fraction(decode(parts[0]), decode(parts[1]))
+    top, bottom = (decode(part) for part in parts)
+    if type(top) is not int or type(bottom) is not int:
+        raise TypeError("Fraction reads texts too, like 1e999999999")
+    return Fraction(top, bottom)
+
+
+def _plain_scalar(form: Any) -> Any:
+    if isinstance(form, list) or (isinstance(form, dict) and not SCALARS.issuperset(form)):
+        raise TypeError("a NumPy scalar holds no collection")
+    return decode(form)
 
 
 SCALARS = frozenset("ibcqmn")
@@ -151,6 +159,6 @@ _BUILD: dict[str, Any] = {
     "c": lambda parts: complex(parts[0], parts[1]),
     "q": _fraction,
     "m": _decimal,
-    "n": decode,
+    "n": _plain_scalar,
     "a": decode,
 }

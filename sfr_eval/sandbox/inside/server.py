@@ -24,7 +24,7 @@ import signal
 import sys
 from typing import Any, NamedTuple, NoReturn
 
-from . import asserts, confine, fresh, keeper
+from . import asserts, confine, filters, fresh, keeper, root
 from .wire import json_frame, read_frame, write_frame, write_json
 
 _PRELOAD = (
@@ -34,6 +34,7 @@ _PRELOAD = (
 """What programs import most, free in a fork. Each further module costs every fork, which copies
 its memory and mappings and releases them at the end."""
 _END_SECONDS = 1.0
+_SPARE = 1000  # threads that the user may start elsewhere while a server runs
 _TMP = "/tmp"
 READY = b'{"ready":true}'
 
@@ -47,6 +48,11 @@ class Settings(NamedTuple):
     clone_flags: int  # namespaces of each program; 0: none
     landlock: bool
     seccomp: bool
+    own_root: bool  # a program sees no files of the host
+    binds: list[
+        tuple[str, str]
+    ]  # what the server makes its root of; none: it has one, or the host's
+    links: list[tuple[str, str]]
     readable: list[str]
     packages: str | None  # folder with the packages from outside the standard library
     contest: bool  # prepare LiveCodeBench's prelude
@@ -54,24 +60,31 @@ class Settings(NamedTuple):
     private_tmp: bool  # /tmp is the server's own and emptied after each program
     temporary: int  # its bytes
     memory: int  # bytes of address space of a program
-    processes: int  # of a program, threads included
+    processes: int | None  # of a program, threads included; None: unlimited
 
 
 def main(text: str) -> None:
     """Serve until the control socket closes."""
     settings = Settings(**json.loads(text))
     _settle(settings)
+    if not settings.clone_flags:  # the limit is one on all processes of the user
+        processes = settings.processes and settings.processes + _threads_of(os.getuid()) + _SPARE
+        settings = settings._replace(processes=processes)
     _warm_up(settings)
     control = _socket.socket(fileno=settings.control)
     confined = keeper.Confinement()
     if settings.seccomp:
-        confine.apply_seccomp(confine.server_filter())
-        confined.seccomp = confine.program_filter(first=bool(settings.clone_flags))
+        confine.apply_seccomp(filters.server_filter())
+        confined.seccomp, confined.first = (
+            filters.program_filter(first=first, metadata=settings.own_root)
+            for first in (False, bool(settings.clone_flags))
+        )
     if settings.private_tmp and settings.landlock:
         confined.ruleset = _ruleset(settings, _TMP)
     confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
     fresh.to_null(0, 1, 2)  # programs find sys.stdin, stdout and stderr on these
     server = _Server(settings, control, confined)
+    server.start()
     server.report(_facts())
     while True:
         order = control.recv(1)
@@ -88,20 +101,38 @@ def _settle(settings: Settings) -> None:
         os.setgroups([])
         os.setresgid(settings.user, settings.user, settings.user)
         os.setresuid(settings.user, settings.user, settings.user)
+    if settings.seccomp and os.getuid() == 0:
+        raise SystemExit("programs would run as root")
+    root.keep_proc()
     # Needed to write the maps of a new user namespace, which then protects the server.
     confine.dumpable(bool(settings.clone_flags))
     if settings.own_flags:
         user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         confine.unshare(settings.own_flags)
-        confine.map_own_user(*user)
+        root.map_own_user(*user)
+    # Once for all programs: to end a mount namespace the kernel waits for all processors, on a busy
+    # machine longer than most programs run.
+    if settings.binds:
+        root.enter(root.Root(settings.binds, settings.links))
+        sys.modules[__package__].__path__[:] = ["/sfr/inside"]  # for what is imported later
+    elif settings.own_root:
+        root.hide_proc()
     if settings.private_tmp:
-        # Once for all programs: to end a mount namespace the kernel waits for all processors, on a
-        # busy machine longer than most programs run.
-        confine.mount_tmpfs(_TMP, settings.temporary)
+        root.mount_tmp(settings.temporary)
         os.chdir(_TMP)
     if settings.seccomp or settings.landlock:
         confine.no_new_privileges()
         confine.drop_capabilities()
+
+
+def _threads_of(user: int) -> int:
+    """Return how many threads all processes of a user have."""
+    threads = 0
+    for name in filter(str.isdigit, root.list_proc(".")):
+        with contextlib.suppress(OSError):  # it has ended
+            if os.stat(name, dir_fd=root.proc()).st_uid == user:
+                threads += len(root.list_proc(f"{name}/task"))
+    return threads
 
 
 def _warm_up(settings: Settings) -> None:
@@ -127,8 +158,8 @@ def _warm_up(settings: Settings) -> None:
 
 
 def _facts() -> dict[str, Any]:
-    with open("/proc/self/status") as stream:
-        status = dict(line.split(":\t", 1) for line in stream if ":\t" in line)
+    lines = root.read_proc("self/status").splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     return {
         "python": sys.version.split()[0],
         "capabilities": int(status["CapEff"], 16),
@@ -140,9 +171,8 @@ def _facts() -> dict[str, Any]:
 
 
 def _size() -> dict[str, int]:
-    with open("/proc/self/statm") as stream:
-        pages = int(stream.read().split()[1])
-    return {"memory": pages * resource.getpagesize(), "files": len(os.listdir("/proc/self/fd"))}
+    pages = int(root.read_proc("self/statm").split()[1])
+    return {"memory": pages * resource.getpagesize(), "files": len(root.list_proc("self/fd"))}
 
 
 class _Server:
@@ -154,6 +184,11 @@ class _Server:
         self._settings, self._control, self._confined = settings, control, confined
         self._user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         self._running: tuple[int, str] = (0, "")
+        self._ready: tuple[int, str, int] = (0, "", -1)
+
+    def start(self) -> None:
+        """Make the first standby process. Not in `__init__`: how Python calls that would count in
+        the depth of the program's recursion."""
         self._ready = self._stand_by()
 
     def report(self, facts: dict[str, Any]) -> None:
@@ -255,12 +290,11 @@ def _keep(
     job = marshal.loads(body)  # from the grader, which runs this same Python
     keeps = job["how"].startswith("faithful")
     try:
-        processes = settings.processes if settings.clone_flags else None
-        confine.limit_program(processes=processes, cpu_seconds=job["cpu_seconds"])
+        confine.limit_program(processes=settings.processes, cpu_seconds=job["cpu_seconds"])
         if keeps:
             keeper.listen()
         else:
-            confined.enter()
+            confined.enter(first=True)
     except OSError as error:
         problem = problem or str(error)
     if problem:
@@ -280,12 +314,14 @@ def _keep(
 def _prepare(
     settings: Settings, folder: str, confined: keeper.Confinement, user: tuple[int, int]
 ) -> None:
-    """Set the user, the folder, no capabilities, and the Landlock ruleset if it is per program."""
+    """Set the user, the session, the folder, no capabilities, and the Landlock ruleset if it is per
+    program."""
     if settings.clone_flags:
-        confine.map_own_user(*user)
-    else:
-        os.setpgid(0, 0)
-        confine.die_with_parent()
+        root.map_own_user(*user)
+    # A signal to its group must not reach the server: before Landlock's version 6 nothing else
+    # stops it, not even a namespace.
+    os.setsid()
+    confine.die_with_parent()
     if not settings.private_tmp:  # otherwise the server is already there
         os.chdir(folder)
     if settings.seccomp or settings.landlock:
@@ -296,4 +332,8 @@ def _prepare(
 
 
 def _ruleset(settings: Settings, writable: str) -> int:
-    return confine.landlock_ruleset(read=settings.readable, write=[writable, "/dev/null"])
+    """Return the ruleset of a program. A folder on the host's disk is read-only: nothing else could
+    limit what it holds."""
+    if settings.private_tmp:
+        return confine.landlock_ruleset(read=settings.readable, write=[writable, "/dev/null"])
+    return confine.landlock_ruleset(read=[*settings.readable, writable], write=["/dev/null"])

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from sfr_eval.sandbox.types import HumanEvalProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import chat_code, completed
 from sfr_eval.suites.problems.mbpp import fenced
-from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
+from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet, require_asserts
 from sfr_eval.suites.problems.source import (
     HubData,
     check_choice,
@@ -41,6 +41,12 @@ class HumanEvalRow(BaseModel):
     difficulty: str = ""
     solutions: tuple[str, ...] = ()  # further correct bodies
     mutants: tuple[str, ...] = ()  # wrong bodies
+
+    @field_validator("test")
+    @classmethod
+    def _has_asserts(cls, test: str) -> str:
+        require_asserts("test", test)
+        return test
 
 
 def load(folder: Path, settings: CodeSettings) -> ProblemSet:

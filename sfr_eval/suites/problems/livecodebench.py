@@ -25,6 +25,7 @@ RELEASES = {
     f"release_v{number}": tuple(f"test{n if n > 1 else ''}.jsonl" for n in range(1, number + 1))
     for number in range(1, 7)
 }
+_TESTS = ("public_test_cases", "private_test_cases")
 _REPOSITORY = "livecodebench/code_generation_lite"
 _REVISION = "0fe84c3912ea0c4d4a78037083943e8f0c4dd505"
 
@@ -93,7 +94,7 @@ def _tests(rows: Rows, place: int, row: LcbRow) -> Problem:
     """Decode the tests of one problem; those of all problems may be gigabytes."""
     tests = tuple(
         test
-        for field in ("public_test_cases", "private_test_cases")
+        for field in _TESTS
         for test in decode_tests(
             str(rows[place].get(field) or "[]"), where=f"livecodebench {row.question_id}: {field}"
         )
@@ -153,11 +154,17 @@ def _checked(rows: Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
     """Yield (place, row) of all rows without their tests, which may be gigabytes."""
     light: Any = rows
     if hasattr(light, "remove_columns"):
-        light = light.remove_columns(["public_test_cases", "private_test_cases"])
+        light = light.remove_columns(list(_TESTS))
     for place, where in enumerate(places):
         row = read_model(LcbRow, dict(light[place]), where=where)
         _ = row.function  # reports bad metadata here rather than after sampling
+        if light is rows and not any(_has_tests(rows[place].get(name)) for name in _TESTS):
+            raise UserError(f"{where}: {row.question_id}: no tests")
         yield place, row
+
+
+def _has_tests(field: Any) -> bool:
+    return str(field or "").strip() not in ("", "[]")
 
 
 def _problem(row: LcbRow, place: int, rows: Rows) -> CodeProblem:

@@ -10,7 +10,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.sandbox.types import AssertsProblem
 from sfr_eval.settings import CodeSettings
 from sfr_eval.suites.problems.extract import called_function, chat_code, few_shot_code
-from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet
+from sfr_eval.suites.problems.problem import CodeProblem, ProblemSet, require_asserts
 from sfr_eval.suites.problems.source import (
     HubData,
     check_choice,
@@ -51,6 +51,11 @@ class MbppRow(BaseModel):
     def _has_task(self) -> "MbppRow":
         if not self.task:
             raise ValueError("needs a text or a prompt that states the task")
+        return self
+
+    @model_validator(mode="after")
+    def _has_tests(self) -> "MbppRow":
+        require_asserts("test_list", "\n".join(self.test_list))
         return self
 
     @property

@@ -1,9 +1,12 @@
 """A coding problem as a suite poses it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sfr_eval.sandbox.types import Problem
+
+_ASSERT = re.compile(r"^[^#\n]*\bassert", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +48,10 @@ class ProblemSet:
         contests = f"contests from {days[0]} to {days[-1]}" if days else ""
         window = f"window {self.window}" if self.window else ""
         return ", ".join(filter(None, (self.release, window, count, contests, self.shown)))
+
+
+def require_asserts(field: str, tests: str) -> None:
+    """Raise ValueError for tests without any assert, before anything is sampled. Whether they
+    decide anything is checked before programs are graded (sfr_eval/sandbox/flaws.py)."""
+    if not _ASSERT.search(tests):
+        raise ValueError(f"{field} has no assert, so every program would pass")

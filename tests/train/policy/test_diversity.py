@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from sfr_train.policy.diversity import DiversityReward
+from sfr_train.policy.diversity import DiversityReward, OneReading
 
 from sfr_eval.errors import UserError
 
@@ -51,6 +51,39 @@ def test_alpha_scales_the_bonus_and_the_log_has_the_determinant(reward: Diversit
     assert twice(["q"] * 2, [SAME, OTHER]) == pytest.approx([2 * bonus for bonus in single])
     # For two rows log det (L + I) is the bonus of one plus that of the other alone, log 2.
     assert logged["dqo/log_det"] == pytest.approx(single[0] + math.log(2), abs=1e-6)
+
+
+def test_nonsense_adds_no_volume_among_the_good(reward: DiversityReward) -> None:
+    """The good replies are worth what they are without the others, and one alone is orthogonal."""
+    values: dict[str, float | None] = {SAME: 1.0, OTHER: 0.5, THIRD: 0.0, "zq xv": None, "": 1.0}
+
+    def quality(prompts: Any, completions: Any, **_: Any) -> list[float | None]:
+        return [values[text] for text in completions]
+
+    logged: dict[str, float] = {}
+    gated = DiversityReward(quality=quality)
+    texts = [SAME, THIRD, OTHER, "zq xv", ""]
+    rewards = gated(["q"] * 5, texts, log_metric=logged.__setitem__)
+    assert [rewards[0], rewards[2]] == pytest.approx(reward(["q"] * 2, [SAME, OTHER]), abs=1e-6)
+    assert [rewards[1], rewards[3], rewards[4]] == [0.0, 0.0, 0.0]
+    all_written: dict[str, float] = {}
+    reward(["q"] * 4, [SAME, THIRD, OTHER, "zq xv"], log_metric=all_written.__setitem__)
+    assert logged["dqo/log_det"] == pytest.approx(all_written["dqo/log_det"], abs=1e-6)
+    assert gated(["q"] * 2, [SAME, THIRD]) == pytest.approx([math.log(2), 0.0])
+
+
+def test_a_quality_is_read_once_for_a_batch() -> None:
+    calls = []
+
+    def quality(prompts: Any, completions: Any, **_: Any) -> list[float | None]:
+        calls.append(len(completions))
+        return [float(len(text)) for text in completions]
+
+    once = OneReading(quality)
+    first, second = (["q", "q"], ["a", "bb"]), (["q", "q"], ["ccc", "d"])
+    assert once(*first) == once(*first) == [1.0, 2.0]
+    assert once(*second) == [3.0, 1.0]
+    assert calls == [2, 2]
 
 
 def test_no_reply_at_all_is_no_error(reward: DiversityReward) -> None:

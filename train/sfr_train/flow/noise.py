@@ -41,9 +41,9 @@ class HashNoise:
         """N(0, 1), (N, size), by Box-Muller over pairs of hashes."""
         pairs = (size + 1) // 2
         counter = self.ids[:, None] * pairs + torch.arange(pairs, device=self.ids.device)
-        radius = torch.sqrt(-2.0 * torch.log(_unit(hash_words(counter, self._key(2)))))
-        angle = 2.0 * math.pi * _unit(hash_words(counter, self._key(3)))
-        normals = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
+        radius = _unit(hash_words(counter, self._key(2))).log_().mul_(-2.0).sqrt_()
+        angle = _unit(hash_words(counter, self._key(3))).mul_(2.0 * math.pi)
+        normals = torch.cat([angle.cos().mul_(radius), angle.sin().mul_(radius)], dim=1)
         return normals[:, :size]
 
     def _key(self, stream: int) -> int:
@@ -55,16 +55,17 @@ class HashNoise:
 def hash_words(words: torch.Tensor, key: int) -> torch.Tensor:
     """SplitMix64 of words + key * golden; int64 arithmetic wraps around as 64-bit words do."""
     z = words + (((key + 1) * _GOLDEN + 2**63) % 2**64 - 2**63)
-    z = (z ^ _shift(z, 30)) * _MIX_1
-    z = (z ^ _shift(z, 27)) * _MIX_2
-    return z ^ _shift(z, 31)
+    # In place from here on: every anchor of a step pays for it.
+    z.bitwise_xor_(_shift(z, 30)).mul_(_MIX_1)
+    z.bitwise_xor_(_shift(z, 27)).mul_(_MIX_2)
+    return z.bitwise_xor_(_shift(z, 31))
 
 
 def _shift(z: torch.Tensor, bits: int) -> torch.Tensor:
     """Logical right shift; torch's own repeats the sign bit."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
+    return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _unit(words: torch.Tensor) -> torch.Tensor:
     """Map the top 23 bits to a float32 in (0, 1), without both ends: a logarithm follows."""
-    return (_shift(words, 41).to(torch.float32) + 0.5) * 2.0**-23
+    return _shift(words, 41).to(torch.float32).add_(0.5).mul_(2.0**-23)

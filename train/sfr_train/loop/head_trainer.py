@@ -83,7 +83,10 @@ class HeadTrainer(_Trainer):
     @property
     def head(self) -> Any:
         """The module beside the model, or None."""
-        return getattr(self.accelerator.unwrap_model(self.model), HEAD, None)
+        head = getattr(self.model, HEAD, None)  # without unwrapping, which walks over all modules
+        return (
+            getattr(self.accelerator.unwrap_model(self.model), HEAD, None) if head is None else head
+        )
 
     @contextmanager
     def without_head(self) -> Iterator[None]:
@@ -136,13 +139,14 @@ class HeadTrainer(_Trainer):
 
     def _clip_grad_norm(self, model: Any) -> Any:
         """Clip both separately: a large gradient of the head must not shrink the model's step."""
-        if self.head is None or self.is_deepspeed_enabled:
+        head = self.head
+        if head is None or self.is_deepspeed_enabled:
             return super()._clip_grad_norm(model)
-        in_head = {id(p) for p in self.head.parameters()}
+        in_head = {id(p) for p in head.parameters()}
         rest = [p for p in model.parameters() if id(p) not in in_head]
         norm = self.accelerator.clip_grad_norm_(rest, self.args.max_grad_norm)
         # accelerate unscales the gradients of fp16 in its call, for both; a second one fails.
-        torch.nn.utils.clip_grad_norm_(list(self.head.parameters()), self.args.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(list(head.parameters()), self.args.max_grad_norm)
         return norm
 
     # Checkpoints

@@ -14,6 +14,7 @@ from sfr_train.job import TrainingJob
 from sfr_train.loop.sft_config import trainer_config
 from sfr_train.objectives import read_objective
 from sfr_train.policy.prompts import prompt_rows
+from sfr_train.policy.quality_floor import QualityFloor
 from sfr_train.policy.trainer import PolicyTrainer
 
 _OF_SFT = ("chat_template_path", "eos_token", "pad_token")
@@ -83,7 +84,9 @@ def policy_trainer(
     _check_prompts([*rows, *held_out], tokenizer, model=model, arguments=arguments)
     rewards = module.rewards(settings, [*rows, *held_out], model=model, tokenizer=tokenizer)
     arguments.reward_weights = [weight for _, weight in rewards]
-    return PolicyTrainer(
+    margin = getattr(settings, "keep_quality", None)
+    floor = None if margin is None else QualityFloor(rewards[1][1], margin)
+    trainer = PolicyTrainer(
         model=model,
         reward_funcs=[reward for reward, _ in rewards],
         args=arguments,
@@ -92,7 +95,10 @@ def policy_trainer(
         processing_class=tokenizer,
         peft_config=peft_config,
         optimizers=optimizers,
+        callbacks=[floor] if floor is not None else None,
     )
+    trainer.floor = floor
+    return trainer
 
 
 def _check_prompts(rows: Sequence[Any], tokenizer: Any, *, model: Any, arguments: Any) -> None:

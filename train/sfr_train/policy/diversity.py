@@ -23,7 +23,12 @@ class DiversityReward:
     Replies are grouped by the prompts that TRL hands over, over all ranks. An empty reply has no
     embedding and gets no bonus, as does the only written reply of a group; with a ridge below 1 "no
     bonus" is that of a copy, which is negative. The log gets the mean of log det(L + ridge I) over
-    groups as `dqo/log_det`.
+    groups as `dqo/log_det`, in any case that of all written replies.
+
+    With `quality` only replies of a quality above 0 have a bonus and count in that of others: the
+    kernel is then g_i g_j <phi_i, phi_j> with g 1 for them and 0 for the rest, the form with
+    qualities of a determinantal point process (Kulesza and Taskar 1207.6083, section 3.1).
+    Nonsense, which is as far from everything as a text can be, adds nothing.
     """
 
     def __init__(
@@ -33,6 +38,7 @@ class DiversityReward:
         ridge: float = 1.0,
         encoder: str | None = None,
         cache: Path | None = None,
+        quality: Callable[..., Sequence[float | None]] | None = None,
     ) -> None:
         """`encoder`: Hub id or folder of a sentence-transformers model; default all-MiniLM-L6-v2.
         It is loaded now, whole on every rank, even where DeepSpeed's ZeRO-3 shards the policy."""
@@ -40,7 +46,7 @@ class DiversityReward:
             raise ValueError(f"alpha {alpha}: must be at least 0")
         if not ridge > 0:
             raise ValueError(f"ridge {ridge}: must be above 0")
-        self.alpha, self.ridge = alpha, ridge
+        self.alpha, self.ridge, self._quality = alpha, ridge, quality
         self.__name__ = "dqo_diversity"  # the name of the column in TRL's log
         with outside_zero_init():
             self._model = Encoder(encoder, cache or cache_folder()).model
@@ -50,19 +56,27 @@ class DiversityReward:
         prompts: Sequence[Any],
         completions: Sequence[Any],
         log_metric: Callable[[str, float], None] | None = None,
-        **_: Any,
+        **columns: Any,
     ) -> list[float]:
         """Return one number per completion, given as text or messages."""
-        gathered = gather_rows(prompts, self._embeddings([reply_text(c) for c in completions]))
+        embeddings = self._embeddings([reply_text(c) for c in completions])
+        good = np.ones((len(embeddings), 1), dtype=np.float32)
+        if self._quality is not None:
+            values = self._quality(prompts, completions, **columns)
+            good[:, 0] = [value is not None and value > 0 for value in values]
+        gathered = gather_rows(prompts, np.hstack([embeddings, good]))
+        rows, counted = gathered.rows[:, :-1], gathered.rows[:, -1] > 0
+        least = 1 if self._quality is not None else 2
         rewards = np.zeros(len(gathered.keys))
         volumes = []
         for group in gathered.groups():
-            written = group[np.any(gathered.rows[group], axis=1)]
+            written = group[np.any(rows[group], axis=1)]
             rewards[group] = min(0.0, bonus_of_a_copy(len(group), ridge=self.ridge))
+            own = written[counted[written]]
+            if len(own) >= least:
+                rewards[own] = leave_one_out_bonus(rows[own], ridge=self.ridge)
             if len(written) > 1:
-                rows = gathered.rows[written]
-                rewards[written] = leave_one_out_bonus(rows, ridge=self.ridge)
-                volumes.append(log_det(rows, ridge=self.ridge))
+                volumes.append(log_det(rows[written], ridge=self.ridge))
         if log_metric is not None and volumes:
             log_metric("dqo/log_det", float(np.mean(volumes)))
         return [self.alpha * float(reward) for reward in rewards[gathered.own]]
@@ -79,3 +93,23 @@ class DiversityReward:
                 show_progress_bar=False,
             )
         return rows
+
+
+class OneReading:
+    """A quality whose values of a batch are computed once, though the bonus reads them as well."""
+
+    def __init__(self, quality: Callable[..., list[float | None]]) -> None:
+        self._quality = quality
+        self._batch: tuple[Any, Any] | None = None
+        self._values: list[float | None] = []
+        self.__name__ = getattr(quality, "__name__", "quality")  # of the column in TRL's log
+
+    def __call__(
+        self, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any
+    ) -> list[float | None]:
+        """Return one number per completion, None where the quality cannot judge."""
+        batch = (prompts, completions)
+        if self._batch is None or any(a is not b for a, b in zip(self._batch, batch, strict=True)):
+            self._values = self._quality(prompts, completions, **columns)
+            self._batch = batch
+        return list(self._values)

@@ -11,6 +11,7 @@ import torch
 from trl import GRPOTrainer
 
 from sfr_train.loop.record_trainer import RecordTrainer
+from sfr_train.policy.quality_floor import QualityFloor
 from sfr_train.policy.sampling import Draw, hashed_sampling, warpers
 
 _EVALUATION = 2**31
@@ -20,6 +21,7 @@ _EVALUATION = 2**31
 class PolicyTrainer(RecordTrainer, GRPOTrainer):
     """trl.GRPOTrainer with reproducible samples."""
 
+    floor: QualityFloor | None = None  # sets the weight of the second reward by the first
     _moment: tuple[bool, int] | None = None  # training or not, and the step
     _drawn = 0  # replies of all ranks since this moment began
 
@@ -55,6 +57,11 @@ class PolicyTrainer(RecordTrainer, GRPOTrainer):
         no value gets none at all: TRL would take the sum of the others for its whole reward."""
         rewards = super()._calculate_rewards(*arguments, **options)
         rewards[torch.isnan(rewards).any(dim=1)] = torch.nan
+        quality = rewards[:, 0].nanmean()
+        if self.floor is not None and self.model.training and not quality.isnan():
+            weight = self.floor.weight(float(quality))
+            self.reward_weights[1] = weight  # read by TRL after this, for this batch
+            self._metrics["train"]["dqo/alpha"].append(weight)
         return rewards
 
     def evaluation_loop(self, *arguments: Any, **options: Any) -> Any:

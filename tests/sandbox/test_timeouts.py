@@ -1,14 +1,16 @@
-"""pytest tests/sandbox/test_time_limits.py -- whose fault is a time-out?"""
+"""pytest tests/sandbox/test_timeouts.py -- whose fault is a time-out?"""
 
 import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from sfr_eval.sandbox.grade import grade, stalled, starved
+from sfr_eval.sandbox.grade import grade
+from sfr_eval.sandbox.timeouts import judged_again, second_limits, stalled, starved
 from sfr_eval.sandbox.types import (
     AssertsProblem,
     FunctionalProblem,
@@ -143,3 +145,77 @@ def test_a_verdict_near_its_limit_says_so() -> None:
     late = graded(code, ASSERTS)
     assert late.near_limit or late.status == "time_limit"  # the latter on a busy machine
     assert not graded(F, ASSERTS).near_limit
+
+
+# Many threads that wake together on one core, and a main thread that sleeps: the sum of their waits
+# is longer than the wall clock.
+CROWD = """
+import hashlib, threading, time
+def work():
+    while True:
+        time.sleep(1 - time.time() % 1)
+        for _ in range(10): hashlib.sha256(bytes(500_000)).digest()
+for _ in range(40): threading.Thread(target=work, daemon=True).start()
+time.sleep(99)
+"""
+# Computes enough not to count as asleep, then sleeps through several limits.
+SLEEPER = "import time\nwhile time.process_time() < 0.4: pass\ntime.sleep(3.2)\n"
+FORMS = {
+    "asserts": (ASSERTS, "{code}\n" + F),
+    "stdin": (STDIN, "{code}\nprint(2)"),
+    "call": (CALL, "def f(x):\n{indented}\n    return 2"),
+}
+
+
+def in_form(code: str, form: str) -> tuple[Problem, str]:
+    problem, text = FORMS[form]
+    indented = "\n".join("    " + line for line in code.splitlines())
+    return problem, text.replace("{code}", code).replace("{indented}", indented)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["faithful", "lcb-compat"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("code", [CROWD, SLEEPER], ids=["crowd", "sleeper"])
+def test_no_program_talks_itself_out_of_its_limit(code: str, form: str, mode: Mode) -> None:
+    problem, text = in_form(code, form)
+    assert graded(text, problem, mode=mode).status == "time_limit"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_sleeper_does_not_pass_at_the_second_try(form: str) -> None:
+    problem, text = in_form(SLEEPER, form)
+    assert graded(text, problem).status == "time_limit"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waited", "seconds", "own"),
+    [
+        (1.0, 3.0, 20.0, 6.0),  # it lacked a core: five times as long
+        (1.0, 0.0, 6.0, 6.0),  # it slept, or read a disk: half as long again
+        (1.0, None, 20.0, 6.0),
+        (0.0, None, None, None),  # the kernel does not count, and it may have slept
+    ],
+)
+def test_the_limits_of_the_second_try(
+    cpu: float, waited: float | None, seconds: float | None, own: float | None
+) -> None:
+    first = verdict(wall=4.0, cpu=cpu, waited=waited, own=False)
+    limits = second_limits(first, 4.0, Limits(), tests=1)
+    assert (limits.seconds, limits.own_seconds) == (seconds, own)
+
+
+@pytest.mark.parametrize(
+    ("wall", "cpu", "waited", "passes"),
+    [
+        (19.0, 3.0, 16.0, True),  # it lacked a core
+        (19.0, 3.0, 1.0, False),  # it slept
+        (19.0, 7.0, 16.0, False),  # it computed too long
+        (19.0, 3.0, None, True),  # the kernel does not count
+    ],
+)
+def test_what_may_pass_at_the_second_try(
+    wall: float, cpu: float, waited: float | None, passes: bool
+) -> None:
+    again = replace(verdict(wall=wall, cpu=cpu, waited=waited, own=False), status="passed")
+    assert judged_again(again, 4.0).passed is passes

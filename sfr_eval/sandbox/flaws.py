@@ -1,0 +1,30 @@
+"""Whether the tests of a problem can decide anything. Where nothing is tested, every program would
+pass, so no program is scored."""
+
+from sfr_eval.sandbox.checker import Checker
+from sfr_eval.sandbox.types import (
+    AssertsProblem,
+    CallsProblem,
+    FunctionalProblem,
+    HumanEvalProblem,
+    Problem,
+)
+
+
+def flaw(problem: Problem, checker: Checker) -> str:
+    """Return why the tests of a problem decide nothing; "" if they may."""
+    if isinstance(problem, AssertsProblem | HumanEvalProblem):
+        return checker.plan(problem).flaw or _unnamed(problem)
+    tests = problem.inputs if isinstance(problem, CallsProblem) else problem.tests
+    if not tests:
+        return "it has no tests"
+    return _unnamed(problem)
+
+
+def _unnamed(problem: Problem) -> str:
+    name = "f"
+    if isinstance(problem, FunctionalProblem | CallsProblem):
+        name = problem.function
+    elif isinstance(problem, HumanEvalProblem):
+        name = problem.entry_point
+    return "" if name.isidentifier() else f"{name[:40]!r} is not the name of a function"

@@ -1,0 +1,82 @@
+"""The test's side of the server: builds the shim, sends cases, reads ends."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.crash.fault import Case, End
+
+HERE = Path(__file__).parent
+COMPILER = shutil.which("cc") or shutil.which("gcc")
+
+
+class CrashServer:
+    """Runs cases one after the other."""
+
+    def __init__(self, scratch: Path, *, modules: Sequence[str] = ()) -> None:
+        self._scratch = scratch
+        shim = scratch / "file_operations.so"
+        source = HERE / "file_operations.c"
+        assert COMPILER is not None
+        subprocess.run([COMPILER, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), str(scratch), *modules],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "LD_PRELOAD": str(shim),
+                "OMP_NUM_THREADS": "1",
+                "MPLBACKEND": "agg",
+                "PYTHONPATH": os.pathsep.join(sys.path),
+            },
+        )
+
+    def run(self, case: Case) -> End:
+        """Run a command to its end."""
+        output, log = self._scratch / "output", self._scratch / "log"
+        log.unlink(missing_ok=True)
+        message = {
+            "arguments": case.arguments,
+            "folder": str(case.folder),
+            "environment": case.environment,
+            "output": str(output),
+            "log": str(log),
+            "at": case.at,
+            "action": case.fault.action,
+            "value": case.fault.value,
+            "times": case.fault.times,
+        }
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(message) + "\n")
+        self._process.stdin.flush()
+        end = json.loads(self._process.stdout.readline())
+        return End(
+            code=end["code"],
+            output=output.read_text(errors="replace"),
+            operations=tuple(log.read_text().splitlines()),
+            orphans=tuple(end["orphans"]),
+            seconds=end["seconds"],
+        )
+
+    def close(self) -> None:
+        """End the server."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+@contextmanager
+def crash_server(scratch: Path, *, modules: Sequence[str] = ()) -> Iterator[CrashServer]:
+    """A server for the block."""
+    server = CrashServer(scratch, modules=modules)
+    try:
+        yield server
+    finally:
+        server.close()

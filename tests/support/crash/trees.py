@@ -1,0 +1,113 @@
+"""The files of a folder, and what two equal runs have in common."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Tree = Mapping[str, bytes]
+"""Path below the folder -> content, without what differs between two undisturbed runs."""
+
+OF_A_SESSION = {"last_session", "judging"}
+"""Keys of the manifest that tell what a session drew or asked, and how long that took: of a run in
+two sessions, the second."""
+_APPENDED = re.compile(r"(^|/)(samples|judgements|verdicts)/|verdicts\.jsonl$")
+_SCRATCH = re.compile(r"(^|/)\.[^/]*\.part$|\.part(/|$)|(^|/)\.[^/]+-[0-9a-f]{16}(/|$)")
+_RANDOM = re.compile(r"[0-9a-f]{16}")
+_LEFT_OUT = re.compile(r"(^|/)(\.lock|engine\.log)$")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file as it is."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not _LEFT_OUT.search(str(file))
+    }
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file, compared by what two equal runs have in common."""
+    found: dict[str, bytes] = {}
+    rows: dict[str, list[bytes]] = {}
+    for name, content in files(folder).items():
+        if _APPENDED.search(name):
+            parent = name if name.endswith("verdicts.jsonl") else str(Path(name).parent)
+            rows.setdefault(parent, []).extend(map(_row, whole_lines(content)))
+        else:
+            found[name] = common(name, content)
+    # However many sessions a folder has, it has each row once.
+    return found | {f"{name}: rows": b"\n".join(sorted(some)) for name, some in rows.items()}
+
+
+def state_of(folder: Path) -> str:
+    """A hash of all files; of temporary ones, which nothing reads, of their names only."""
+    digest = hashlib.sha256()
+    for name, content in files(folder).items():
+        scratch = is_scratch(name)
+        digest.update(_RANDOM.sub("", name).encode() if scratch else name.encode())
+        digest.update(b"" if scratch else hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def whole_lines(content: bytes) -> list[bytes]:
+    """The lines that end, without what a killed writer left at the end."""
+    return content[: content.rfind(b"\n") + 1].splitlines()
+
+
+def common(name: str, content: bytes) -> bytes:
+    """A file's content without times."""
+    for end, change in _CHANGES.items():
+        if name.endswith(end):
+            return change(content)
+    return content
+
+
+def is_scratch(name: str) -> bool:
+    """Whether a file has a temporary name."""
+    return _SCRATCH.search(name) is not None
+
+
+def is_appended(name: str) -> bool:
+    """Whether rows are added to a file."""
+    return _APPENDED.search(name) is not None
+
+
+def _row(line: bytes) -> bytes:
+    """A row without the time that a program or a judge took."""
+    try:
+        row: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return b""  # torn, and followed by a later session's rows
+    kept = {key: value for key, value in row.items() if key not in _TIMES}
+    return json.dumps(kept, sort_keys=True).encode()
+
+
+_TIMES = {"crc", "seconds", "cpu_seconds", "waited", "wall_seconds", "waited_seconds", "retried"}
+_TIMES |= {"near_limit"}
+
+
+def _manifest(content: bytes) -> bytes:
+    manifest = json.loads(content)
+    return json.dumps({k: v for k, v in manifest.items() if k not in OF_A_SESSION}).encode()
+
+
+def _without(*patterns: str) -> Callable[[bytes], bytes]:
+    pattern = re.compile("|".join(patterns).encode())
+    return lambda content: pattern.sub(b"", content)
+
+
+_CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "manifest.json": _manifest,
+    "report.html": _without(
+        r"\n<tr><th[^>]*>(last_|judging)[^\n]*"
+    ),
+    # Of a run that is being continued, it says so, and shows what was measured last.
+    "compare.html": lambda content: content.replace(b"running", b"partial"),
+    "comparison.json": lambda content: content.replace(b"running", b"partial"),
+    "check.json": _without(r'"seconds": [^\n]*'),
+    ".xml": _without(r'time="[^"]*"'),
+    ".eval": lambda content: b"",  # named by random ids of its own; read by its tests
+}

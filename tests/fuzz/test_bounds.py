@@ -39,7 +39,9 @@ LARGE: dict[str, tuple[str, str, Callable[[], str]]] = {
     "one long row": ("rows", "r.jsonl", lambda: '{"prompt": "p", "text": "' + "t" * MB + '"}'),
     "programs": (
         "programs", "programs.jsonl",
-        lambda: "".join(f'{{"id": "{n}", "code": "", "tests": [["", ""]]}}\n' for n in range(MB // 55)),
+        lambda: "".join(
+            f'{{"id": "{n}", "code": "", "tests": [["", ""]]}}\n' for n in range(MB // 55)
+        ),
     ),
 }  # fmt: skip
 

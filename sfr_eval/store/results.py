@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, FailFast, Field, ValidationError
 
 from sfr_eval.errors import UserError
 from sfr_eval.stats.curves import CurveEstimate
@@ -164,13 +164,13 @@ class Results(Record):
     model_config = ConfigDict(extra="ignore")
 
     format: int = FORMAT
-    estimates: tuple[Estimate, ...] = ()
+    estimates: Annotated[tuple[Estimate, ...], FailFast()] = ()
     signatures: dict[str, dict[str, Any]] = Field({})  # metric -> how it was measured
     notes: dict[str, dict[str, Notes]] = Field({})  # metric -> suite -> notes
-    counts: tuple[StatusCounts, ...] = ()
+    counts: Annotated[tuple[StatusCounts, ...], FailFast()] = ()
     similarity: dict[str, dict[str, Similarity]] = Field({})  # suite -> temperature, as `%g`
     sweep: dict[str, tuple[SweepSummary, ...]] = Field({})  # suite -> a summary for each pair
-    slices: tuple[SliceEstimate, ...] = ()  # of code suites
+    slices: Annotated[tuple[SliceEstimate, ...], FailFast()] = ()  # of code suites
     reference: dict[str, tuple[Estimate, ...]] = Field({}, alias="truth")  # suite -> estimates
     reference_of: dict[str, str] = Field({})  # suite -> whose replies; absent: the benchmark's
     against: dict[str, tuple[Against, ...]] = Field({})  # suite -> references, base model
@@ -200,7 +200,7 @@ class Results(Record):
         except OSError as error:
             raise UserError(f"{file}: cannot be read ({error.strerror})") from None
         except ValidationError as error:
-            if error.errors()[0]["type"] == "json_invalid":
+            if error.error_count() == 1 and error.errors()[0]["type"] == "json_invalid":
                 raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None
             raise UserError(
                 f"{one_line(error, where=f'{file}: ')}; not of this version of sfr-eval: run "

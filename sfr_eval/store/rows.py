@@ -146,7 +146,7 @@ def sample_from(row: dict[str, Any]) -> Sample:
     return Sample(**row)
 
 
-def _fits(fields: Mapping[str, Any], kind: type[Any]) -> bool:
+def _fits(fields: Mapping[str, Any], kind: Any) -> bool:
     """Return whether simple fields of a row have their types, and numbers are finite and no larger
     than a file keeps: whoever wrote the row may have written anything."""
     for name, types in _simple_fields(kind):

@@ -277,7 +277,10 @@ def _cards(spec: SuiteSpec, folder: Path, world: PersonaWorld | None) -> dict[st
 def inside(folder: Path, name: str) -> Path:
     """Return the path of a data file named by a suite. Raises UserError if it lies outside the
     suite's folder."""
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+    except (RuntimeError, OSError, ValueError):  # a link to itself, or no name of a file
+        raise UserError(f"{folder / 'suite.yaml'}: {name[:100]!r}: is not a file") from None
     if not path.is_relative_to(folder.resolve()):
         raise UserError(f"{folder / 'suite.yaml'}: {name}: lies outside the suite's folder")
     return path

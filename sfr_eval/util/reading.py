@@ -15,6 +15,7 @@ from sfr_eval.util.untrusted import bounded_lines, plain_text
 
 _BRIEF = reprlib.Repr()
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C is ten times as fast
+_COUNTED = 10_000  # mistakes, each of which takes a kilobyte while it is described
 _MOST_VALUES, _MOST_LEVELS = 100_000, 100
 _SHOWN, _LINE = 10, 200  # mistakes that a message of several names; characters of each
 
@@ -184,11 +185,15 @@ def _fields(known: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
 
 def one_line(error: ValidationError, *, where: str, known: Mapping[str, Any] | None = None) -> str:
     """Format the first problem of a pydantic error as `where field: message (got value)`."""
+    if error.error_count() > _COUNTED:
+        return f"{where}holds {error.error_count():,} mistakes; is it the right file?"
     return _line(error.errors()[0], where=where, known=known)
 
 
 def _lines(error: ValidationError, *, where: str, known: Mapping[str, Any]) -> list[str]:
     """Format the first problem with each field; a field with several types has several."""
+    if error.error_count() > _COUNTED:
+        return [one_line(error, where=where)]
     first = {problem["loc"][:1]: problem for problem in reversed(error.errors())}
     return [_line(problem, where=where, known=known) for problem in reversed(first.values())]
 

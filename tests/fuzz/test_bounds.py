@@ -28,7 +28,7 @@ LARGE: dict[str, tuple[str, str, Callable[[], str]]] = {
     "yaml of brackets": ("judge", "judge.yaml", lambda: "[" * MB),
     "yaml of dashes": ("checks", "check.yaml", lambda: "- " * (MB // 2)),
     "yaml of anchors": (
-        "config", "config.yaml", lambda: "".join(f"k{n}: &a{n} x\n" for n in range(MB // 16))
+        "config", "config.yaml", lambda: "".join(f"k{n}: &a{n} x\n" for n in range(MB // 20))
     ),
     "json of brackets": ("checkpoint", "config.json", lambda: "[" * MB),
     "json of lists": (
@@ -39,7 +39,9 @@ LARGE: dict[str, tuple[str, str, Callable[[], str]]] = {
     "one long row": ("rows", "r.jsonl", lambda: '{"prompt": "p", "text": "' + "t" * MB + '"}'),
     "programs": (
         "programs", "programs.jsonl",
-        lambda: "".join(f'{{"id": "{n}", "code": "", "tests": []}}\n' for n in range(MB // 40)),
+        lambda: "".join(
+            f'{{"id": "{n}", "code": "", "tests": [["", ""]]}}\n' for n in range(MB // 55)
+        ),
     ),
 }  # fmt: skip
 

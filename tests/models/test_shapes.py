@@ -1,7 +1,6 @@
 """pytest tests/models/test_shapes.py: is config.json the one that belongs to the weights?"""
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -94,52 +93,6 @@ def test_a_model_of_an_unknown_type_is_checked_by_its_width(checkpoint: Path) ->
     check(checkpoint)
     change(checkpoint, hidden_size=32)
     assert "model.embed_tokens.weight" in refusal(checkpoint)
-
-
-def test_pickled_weights_are_compared_or_refused(checkpoint: Path) -> None:
-    import torch
-    from safetensors.torch import load_file
-
-    weights = load_file(checkpoint / "model.safetensors")
-    (checkpoint / "model.safetensors").unlink()
-    packed = checkpoint / "pytorch_model.bin"
-    torch.save(weights, packed)
-    check(checkpoint)
-    change(checkpoint, vocab_size=10)
-    assert "model.embed_tokens.weight of 10 x 64" in refusal(checkpoint)
-    packed.write_bytes(pickle.dumps(print))
-    assert "is a pickle that holds more than weights" in refusal(checkpoint)
-    packed.write_bytes(b"no weights")
-    assert "pytorch_model.bin" in refusal(checkpoint)
-    torch.save([1, 2], packed)
-    assert "holds no table of tensors" in refusal(checkpoint)
-
-
-def lora(folder: Path, base: Path, *, rank: int, into: int, out: int) -> Path:
-    import torch
-    from safetensors.torch import save_file
-
-    folder.mkdir()
-    config = {"base_model_name_or_path": str(base), "r": rank, "peft_type": "LORA"}
-    (folder / "adapter_config.json").write_text(json.dumps(config))
-    name = "base_model.model.model.layers.0.mlp.up_proj.lora_"
-    weights = {
-        f"{name}A.weight": torch.zeros(rank, into),
-        f"{name}B.weight": torch.zeros(out, rank),
-    }
-    save_file(weights, folder / "adapter_model.safetensors")
-    return folder
-
-
-def test_an_adapter_of_another_base_is_named(checkpoint: Path, tmp_path: Path) -> None:
-    check(lora(tmp_path / "fits", checkpoint, rank=4, into=64, out=64))
-    other = lora(tmp_path / "wide", checkpoint, rank=4, into=128, out=64)
-    assert "up_proj.lora_A.weight of 4 x 128, where its base has 64" in refusal(other)
-    other = lora(tmp_path / "tall", checkpoint, rank=4, into=64, out=65)
-    assert "up_proj.lora_B.weight of 65 x 4" in refusal(other)
-    change(checkpoint, vocab_size=10)
-    fits = tmp_path / "fits"
-    assert "model.embed_tokens.weight of 10 x 64" in refusal(fits)
 
 
 def test_how_attention_is_computed_is_not_read_from_a_file(checkpoint: Path) -> None:

@@ -101,9 +101,7 @@ def _without(*patterns: str) -> Callable[[bytes], bytes]:
 
 _CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "manifest.json": _manifest,
-    "report.html": _without(
-        r"\n<tr><th[^>]*>(last_|judging)[^\n]*"
-    ),
+    "report.html": _without(r"\n<tr><th[^>]*>(last_|judging)[^\n]*"),
     # Of a run that is being continued, it says so, and shows what was measured last.
     "compare.html": lambda content: content.replace(b"running", b"partial"),
     "comparison.json": lambda content: content.replace(b"running", b"partial"),

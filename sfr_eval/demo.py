@@ -42,8 +42,9 @@ def train_demo_models(*models: str | None) -> None:
 
 def demo(folder: Path, *, full: bool) -> Iterator[str]:
     """Train both twins if need be, run the persona suite on them and compare them. Yields what the
-    user should read. The same command resumes. Raises RunError and UserError as a run and a
-    comparison do; an interrupt reaches the caller once the samples are kept."""
+    user should read. The same command resumes, and measures nothing twice. Raises RunError and
+    UserError as a run and a comparison do; an interrupt reaches the caller once the samples are
+    kept."""
     from sfr_eval.comparison.compare import compare_runs
     from sfr_eval.comparison.files import write_comparison
     from sfr_eval.config import load_run_config
@@ -59,7 +60,7 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
             **(FULL if full else SMALL),
         }
         train_demo_models(settings["model"])
-        outcome = execute(load_run_config(settings, environment={}))
+        outcome = execute(load_run_config(settings, environment={}), measure_again=False)
         yield from outcome.lines
         if outcome.exit_code:
             raise DemoStopped(outcome.exit_code)

@@ -11,8 +11,10 @@ from sfr_eval.judges.panel import judge_and_record
 from sfr_eval.pipeline.checkpoint import forward_for
 from sfr_eval.pipeline.draw import ENGINE_LOG, Drawn, draw, terminate_as_interrupt
 from sfr_eval.pipeline.embed_beside import embedding_beside
+from sfr_eval.pipeline.job import suite_families
 from sfr_eval.pipeline.measure import measure_and_report
 from sfr_eval.pipeline.preflight import Preflight, families, preflight
+from sfr_eval.store.manifest import Manifest
 from sfr_eval.thinking import answers
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress, waiting
@@ -29,12 +31,14 @@ class Outcome:
     lines: tuple[str, ...]  # what the user should know, for stdout
 
 
-def execute(config: RunConfig) -> Outcome:
-    """Run it all. The same command resumes; more samples or temperatures draw only the new ones."""
+def execute(config: RunConfig, *, measure_again: bool = True) -> Outcome:
+    """Run it all. The same command resumes; more samples or temperatures draw only the new ones.
+    Without `measure_again`, a run whose report is up to date is left as it is."""
     with waiting("checking the run"):
         checked = preflight(config)
     with closing(checked) as ready, ready.folder:
         try:
+            before = ready.folder.read_manifest()
             with (
                 kept_when_interrupted("sampling", "the samples so far are kept"),
                 embedding_beside(ready, requests=ready.plan.size) as offer,
@@ -42,10 +46,35 @@ def execute(config: RunConfig) -> Outcome:
                 drawn = draw(ready, on_samples=offer)
             if drawn.interrupted:
                 return interrupted(ready, drawn)
+            if not measure_again and (report := current_report(ready, drawn, before=before)):
+                line = f"report: {report.resolve()}"
+                return _outcome(ready, drawn, [line], failed=False, report=report)
             return finish(ready, drawn)
         except (UserError, RunError):
             leave_no_trace(ready)
             raise
+
+
+def current_report(ready: Preflight, drawn: Drawn, *, before: Manifest | None) -> Path | None:
+    """Return the report of a run to which this session, after its drawing, would add nothing: its
+    manifest is what it was `before`, and the scores are those of the metrics' present versions."""
+    folder, manifest = ready.folder, drawn.manifest
+    report = folder.path / "report.html"
+    if before is None or before.model_dump() != manifest.looked_at().model_dump():
+        return None
+    if ready.panel is not None or drawn.failed or not manifest.looks:
+        return None
+    metrics = ready.config.score.metrics
+    scored = all(
+        (folder.path / "scores" / f"{family.name}@{family.version}.parquet").is_file()
+        for suite in ready.suites
+        for family in suite_families(suite, metrics, judged=False)
+    )
+    if not scored or not folder.results_file.is_file() or not report.is_file():
+        return None
+    # Written one after the other: an interrupt may have left the report of an earlier measurement.
+    written = [file.stat().st_mtime_ns for file in (folder.results_file, report)]
+    return report if written == sorted(written) else None
 
 
 def interrupted(ready: Preflight, drawn: Drawn) -> Outcome:

@@ -18,6 +18,7 @@ from sfr_eval.pipeline import run as module
 from sfr_eval.pipeline.run import Outcome, execute
 from sfr_eval.samplers.rows import error_row
 from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.rows import SampleWriter
 from sfr_eval.store.run_folder import RunFolder
@@ -542,3 +543,35 @@ def test_a_run_ends_in_results_and_a_report(tmp_path: Path) -> None:
     before = (tmp_path / "run" / "results.json").read_bytes()
     execute(config(tmp_path / "run", metrics=("text",)))
     assert (tmp_path / "run" / "results.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("scored")
+def test_an_up_to_date_report_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is not as the report has it is measured."""
+    settings = config(tmp_path / "run", score=ScoreSettings(metrics=("text",)))
+    first = execute(settings)
+    folder, measured = first.folder, []
+
+    def measure(*_: Any, folder: RunFolder, **__: Any) -> Path:
+        measured.append(folder)
+        return folder.path / "report.html"
+
+    monkeypatch.setattr(module, "measure_and_report", measure)
+    again = execute(settings, measure_again=False)
+    assert (again, measured) == (first, [])
+    execute(settings)
+    assert len(measured) == 1
+    (scores,) = (folder / "scores").glob("text@*.parquet")
+    older = scores.rename(scores.with_name("text@0.parquet"))
+    execute(settings, measure_again=False)
+    assert len(measured) == 2
+    older.rename(scores)
+    os.utime(folder / "report.html", (0, 0))  # of the measurement before
+    execute(settings, measure_again=False)
+    assert len(measured) == 3
+    os.utime(folder / "report.html")
+    assert execute(settings, measure_again=False) == first
+    execute(config(folder, samples=3, score=settings.score), measure_again=False)
+    assert len(measured) == 4

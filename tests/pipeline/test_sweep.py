@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def no_drawing() -> Iterator[None]:
     """Figures have their own tests; here they would be nine tenths of the time. Their numbers are
     written nonetheless."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "_render", lambda *_, **__: b'<svg viewBox="0 0 1 1"></svg>')
+        patch.setattr(figures, "_sheet", lambda *_, **__: nullcontext())
+        patch.setattr(figures, "_saved", lambda *_: b'<svg viewBox="0 0 1 1"></svg>')
         yield
 
 

@@ -30,11 +30,11 @@ def job() -> JobFile:
 
 def test_a_partly_written_checkpoint_is_not_resumed_from(tmp_path: Path) -> None:
     assert last_checkpoint(tmp_path) is None
-    for step in (9, 10, 20):
+    for step in (9, 10, 20, 30, 40):
         (tmp_path / f"checkpoint-{step}").mkdir()
         (tmp_path / f"checkpoint-{step}" / "optimizer.pt").touch()
-    for step in (9, 10):
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").touch()
+    for step, content in ((9, "{}"), (10, "{}"), (20, ""), (30, '{"epoch": 1.0, "log_hi')):
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
     assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
 
 

@@ -2,6 +2,7 @@
 wrote it, from whole checkpoints."""
 
 import errno
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -44,14 +45,23 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:
-    """Return whole checkpoints, the oldest first. The Trainer writes trainer_state.json last: a
-    folder without it was left by a kill or a full disk."""
+    """Return whole checkpoints, the oldest first. The Trainer writes trainer_state.json last, and
+    under its own name: a folder without it, or with half of it, was left by a kill or a full
+    disk."""
     steps = {
         int(step): file.parent
         for file in folder.glob("checkpoint-*/trainer_state.json")
-        if (step := file.parent.name.removeprefix("checkpoint-")).isdigit()
+        if (step := file.parent.name.removeprefix("checkpoint-")).isdigit() and _is_json(file)
     }
     return [steps[step] for step in sorted(steps)]
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        return False
+    return True
 
 
 def _has_optimizer(checkpoint: Path) -> bool:

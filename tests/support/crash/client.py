@@ -13,19 +13,28 @@ from tests.support.crash.fault import Case, End
 
 HERE = Path(__file__).parent
 COMPILER = shutil.which("cc") or shutil.which("gcc")
+PACKAGES = (
+    *("jinja2", "numpy", "pandas", "pydantic", "rich.table", "scipy.stats", "yaml"),
+    *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
+    *("sfr_eval.cli", "sfr_eval.comparison.files", "sfr_eval.formats.export"),
+    *("sfr_eval.gate.check", "sfr_eval.gate.files", "sfr_eval.grading.program_file"),
+    *("sfr_eval.pipeline.run", "sfr_eval.pipeline.score", "sfr_eval.pipeline.sweep"),
+    *("sfr_eval.run_index.index", "sfr_eval.sandbox.grade"),
+)
+"""What the commands import."""
 
 
 class CrashServer:
     """Runs cases one after the other."""
 
-    def __init__(self, scratch: Path, *, modules: Sequence[str] = ()) -> None:
+    def __init__(self, scratch: Path, *, modules: Sequence[str] = PACKAGES) -> None:
         self._scratch = scratch
         shim = scratch / "file_operations.so"
         source = HERE / "file_operations.c"
         assert COMPILER is not None
-        subprocess.run(
-            [COMPILER, "-O1", "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True
-        )
+        options = ("-O1", "-shared", "-fPIC", "-ldl")
+        subprocess.run([COMPILER, source, "-o", shim, *options], check=True)
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "server.py"), str(scratch), *modules],
             stdin=subprocess.PIPE,
@@ -55,7 +64,8 @@ class CrashServer:
             "value": case.fault.value,
             "times": case.fault.times,
         }
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(message) + "\n")
         self._process.stdin.flush()
         end = json.loads(self._process.stdout.readline())
@@ -75,7 +85,7 @@ class CrashServer:
 
 
 @contextmanager
-def crash_server(scratch: Path, *, modules: Sequence[str] = ()) -> Iterator[CrashServer]:
+def crash_server(scratch: Path, *, modules: Sequence[str] = PACKAGES) -> Iterator[CrashServer]:
     """A server for the block."""
     server = CrashServer(scratch, modules=modules)
     try:

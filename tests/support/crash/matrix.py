@@ -170,11 +170,8 @@ def _wrong_end(end: End, fault: Fault, *, disturbed: bool, code: int) -> Iterato
     """Yield what is wrong with how a disturbed command ended."""
     for line in end.orphans:
         yield f"left a process: {line}"
-    if fault.kills:
-        # A signal at the very end comes too late.
-        good = CODES[signal.Signals(fault.value)] | {code}
-    else:
-        good = {3, code}
+    # At the very end a signal comes too late; an error of the cache costs time only.
+    good = {code} | (CODES[signal.Signals(fault.value)] if fault.kills else {3})
     if disturbed and end.code not in good:
         yield f"exit code {end.code}: {end.output[-400:]}"
     if not _one_line(end):

@@ -8,6 +8,8 @@ import functools
 import hashlib
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +19,39 @@ def remember(folder: Path) -> None:
     import yaml
 
     from sfr_eval.metrics.table import metric_table
-    from sfr_eval.report import figures
     from sfr_eval.suites.suite import load_suite
 
     parse = functools.cache(yaml.safe_load)
     yaml.safe_load = lambda text: copy.deepcopy(parse(text))
     load_suite("persona")
     metric_table()
-    render = figures._render
+    _remember_figures(folder)
 
-    def remembered(group: Any, kind: str, **options: Any) -> bytes:
+
+def _remember_figures(folder: Path) -> None:
+    from sfr_eval.report import figures
+
+    sheet, saved = figures._sheet, figures._saved
+
+    @contextmanager
+    def undrawn(group: Any, **options: Any) -> Iterator[Any]:
+        yield group, options
+
+    def remembered(drawing: Any, kind: str) -> bytes:
+        group, options = drawing
         try:
-            key = hashlib.sha256(pickle.dumps((group, kind, options))).hexdigest()
+            key = hashlib.sha256(pickle.dumps((group, options))).hexdigest()
         except (pickle.PicklingError, AttributeError, TypeError):  # drawn by a function of its own
-            return render(group, kind, **options)
-        file = folder / key
-        if not file.is_file():
+            key = ""
+        file = folder / f"{key}.{kind}"
+        if key and file.is_file():
+            return file.read_bytes()
+        with sheet(group, **options) as drawn:
+            content = saved(drawn, kind)
+        if key:
             part = file.with_suffix(f".{os.getpid()}")
-            part.write_bytes(render(group, kind, **options))
+            part.write_bytes(content)
             part.replace(file)
-        return file.read_bytes()
+        return content
 
-    figures._render = remembered
+    figures._sheet, figures._saved = undrawn, remembered

@@ -1,5 +1,6 @@
 """Runs commands of sfr-eval in processes forked from one that has imported the packages already, so
-that a case costs a fraction of a second: `python server.py SCRATCH MODULE ...`, with the shim preloaded.
+that a case costs a fraction of a second: `python server.py SCRATCH MODULE ...`, with the shim
+preloaded.
 
 A line of JSON on stdin is a case, a line on stdout its end.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 
 PATIENCE = float(os.environ.get("SFR_EVAL_TEST_PATIENCE", "120"))
 _PR_SET_CHILD_SUBREAPER = 36
-_WITHOUT_A_TERMINAL = 5.0  # seconds in which what a command started has to end after it
+_GRACE = 5.0  # seconds in which what a command started has to end after it
 
 
 def serve() -> dict[str, object]:
@@ -54,14 +55,13 @@ def _end_of(child: int, *, until: float) -> int:
 
 def _left_behind(child: int) -> list[str]:
     """Return the command lines of processes that outlive their command, and end them."""
-    until = time.monotonic() + _WITHOUT_A_TERMINAL
+    until = time.monotonic() + _GRACE
     while processes := _children():
         if time.monotonic() > until:
             names = []
             for pid in processes:
-                names.append(
-                    Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                )
+                command = Path(f"/proc/{pid}/cmdline").read_bytes()
+                names.append(command.replace(b"\0", b" ").decode(errors="replace"))
                 os.kill(pid, signal.SIGKILL)
             return names
         time.sleep(0.005)
@@ -76,10 +76,8 @@ def _children() -> list[int]:
             return []
         if not done:
             break
-    return [
-        int(pid)
-        for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()
-    ]
+    children = Path("/proc/self/task", str(os.getpid()), "children").read_text()
+    return [int(pid) for pid in children.split()]
 
 
 def become(case: dict[str, object]) -> None:

@@ -16,7 +16,7 @@ two sessions, the second."""
 _APPENDED = re.compile(r"(^|/)(samples|judgements|verdicts)/|verdicts\.jsonl$")
 _SCRATCH = re.compile(r"(^|/)\.[^/]*\.part$|\.part(/|$)|(^|/)\.[^/]+-[0-9a-f]{16}(/|$)")
 _RANDOM = re.compile(r"[0-9a-f]{16}")
-_LEFT_OUT = re.compile(r"(^|/)(\.lock|engine\.log)$")
+_LEFT_OUT = re.compile(r"(^|/)(\.lock|engine\.log|fingerprints\.json)$")  # by inode
 
 
 def files(folder: Path) -> dict[str, bytes]:

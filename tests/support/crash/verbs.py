@@ -65,13 +65,8 @@ VERBS = (
     Verb(
         name="join",
         command=(
-            "score",
-            "runs/s1-shard-1-of-2",
-            "runs/s2-shard-2-of-2",
-            "--metrics",
-            "text",
-            "--output",
-            "runs/a",
+            *("score", "runs/s1-shard-1-of-2", "runs/s2-shard-2-of-2"),
+            *("--metrics", "text", "--output", "runs/a"),
         ),
         before=_SHARDS,
         readers=_READ_A,

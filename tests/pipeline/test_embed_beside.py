@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -126,8 +126,9 @@ def test_bfloat16_moves_no_estimate_by_a_tenth_of_its_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "cache"))
-    found = {}
-    for backend in ("float32", "bfloat16"):
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    backends: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
+    for backend in backends:
         folder = tmp_path / backend
         run.execute(
             RunConfig(
@@ -141,13 +142,19 @@ def test_bfloat16_moves_no_estimate_by_a_tenth_of_its_interval(
                 output=folder,
             )
         )
-        rows = Results.load(folder).estimates
-        found[backend] = {(row.metric, row.temperature): row for row in rows if row.low is not None}
+        found[backend] = {
+            row.metric: (row.value, row.high - row.low)
+            for row in Results.load(folder).estimates
+            if row.metric in headlines()
+            and row.value is not None
+            and row.low is not None
+            and row.high is not None
+        }
     assert found["float32"].keys() == found["bfloat16"].keys()
     moved = {
-        key: abs(row.value - found["bfloat16"][key].value) / (row.high - row.low)
-        for key, row in found["float32"].items()
-        if row.high > row.low and key[0] in headlines()
+        metric: abs(value - found["bfloat16"][metric][0]) / width
+        for metric, (value, width) in found["float32"].items()
+        if width > 0
     }
     assert len(moved) >= 3
     assert max(moved.values()) < 0.1, moved

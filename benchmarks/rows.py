@@ -226,11 +226,23 @@ def compare(result: Any) -> Iterator[Row]:
     )
 
 
+def embed(result: Any) -> Iterator[Row]:
+    rates, work = result["texts_per_cpu_second"], result["gigaflops_a_cpu_second"]
+    yield Row(
+        what=f"embedding of {result['texts']:,} replies, {result['backend']}",
+        ours=f"{rates['ours']:.0f} texts a CPU s ({work['ours']:.0f} GFLOPS)",
+        name="`SentenceTransformer.encode`, float32",
+        other=f"{rates['plain']:.0f} texts a CPU s ({work['plain']:.0f} GFLOPS)",
+        ratio=f"{result['ratio']:.1f} times as fast",
+    )
+
+
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "run_overhead": run_overhead,
     "sweep": sweep,
     "metrics": metrics,
     "grade": grade,
+    "embed": embed,
     "train": train,
     "lexical_scale": lexical_scale,
     "score_scale": score_scale,

@@ -37,6 +37,7 @@ COMMANDS: dict[str, list[str]] = {
     "sweep": ["--model", "demo:sft", "--peers-python", "{peers}/bin/python"],
     "metrics": ["--docs"],
     "grade": ["--data", "{data}", "--peers", "{graders}"],
+    "embed": [],
     "train": [],
     "lexical_scale": [],
     "score_scale": [],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.temperature import parse_temperatures
+from sfr_eval.temperature import checked_temperatures, parse_temperatures
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,8 @@ def test_a_range_holds_the_decimal_numbers_that_were_meant(
     stop = start + step * (count - 1)
     wanted = tuple(float(f"{n / 100:.2f}") for n in range(start, stop + 1, step))
     assert parse_temperatures(f"{start / 100}:{stop / 100}:{step / 100}") == wanted
+
+
+def test_more_temperatures_than_are_sampled_are_refused() -> None:
+    with pytest.raises(ValueError, match="names 65 temperatures; at most 64"):
+        checked_temperatures([1.0] * 65)

@@ -15,7 +15,7 @@ from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
 from sfr_eval.report.figures import files, to_csv
 from sfr_eval.util.files import write_atomic, writing_to
-from sfr_eval.util.untrusted import file_name, whole_json
+from sfr_eval.util.untrusted import file_name, whole_text
 
 
 def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path:
@@ -30,7 +30,7 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
     with writing_to(folder):
         (folder / "plots").mkdir(parents=True, exist_ok=True)
         content = json.dumps(comparison.as_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / "comparison.json", whole_json(content))
+        write_atomic(folder / "comparison.json", whole_text(content))
         _csv(folder / "metrics.csv", list(comparison.records()))
         _csv(folder / "matched_quality.csv", list(comparison.matched_records()))
         drawn = {}

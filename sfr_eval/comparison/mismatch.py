@@ -22,6 +22,10 @@ _TEMPLATE = {
 }
 """How prompts become text, by the name in messages: the keys of a run's identity."""
 
+NEAR_BACKENDS = frozenset({"float32", "bfloat16"})
+"""Arithmetics of embeddings that depend on the processor, unless one is chosen. What they differ by
+is far below the intervals; a warning says so."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
@@ -124,12 +128,14 @@ def policy(run: ScoredRun) -> dict[str, Any]:
 
 def compared_parts(metric: str, signature: str) -> dict[str, str]:
     """Return what two checkpoints must share of a signature, which begins with the metric's own
-    name: all parts but the checkpoint that read the replies."""
+    name: all parts but the checkpoint that read the replies. Near arithmetics count as float32."""
     _, *fields = re.split(r"\|(?=[a-z_0-9]+:)", signature)
     parts = dict(field.partition(":")[::2] for field in fields)
     info = metric_info(metric)
     if info is not None and info.family in NEED_CHECKPOINT:
         parts.pop("model", None)
+    if parts.get("encoder_backend") in NEAR_BACKENDS:
+        parts["encoder_backend"] = "float32"
     return parts
 
 

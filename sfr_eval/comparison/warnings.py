@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.family import Family
 from sfr_eval.comparison.lengths import lengths_of_runs
-from sfr_eval.comparison.mismatch import compared_signature
+from sfr_eval.comparison.mismatch import NEAR_BACKENDS, compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
 from sfr_eval.report.course import beyond_the_encoder
@@ -248,6 +248,25 @@ _SETUP: dict[str, Callable[[Manifest], str | None]] = {
 }
 
 
+def _arithmetic(runs: _Runs) -> Iterator[str]:
+    """Say that embeddings were computed in two ways that count as one."""
+    for suite in runs.suites:
+        metrics = set(runs.first.suites[suite].metrics) & set(runs.second.suites[suite].metrics)
+        for metric in sorted(metrics):
+            own = [_backend(run.estimate(suite, metric).signature) for run in runs.both]
+            if own[0] != own[1] and NEAR_BACKENDS.issuperset(own):
+                yield (
+                    f"{suite}: {runs.first.label} was embedded in {own[0]}, {runs.second.label} "
+                    f"in {own[1]}: to rule that out, score one of them again with "
+                    "--encoder-backend of the other."
+                )
+                break
+
+
+def _backend(signature: str) -> str:
+    return signature.partition("|encoder_backend:")[2].partition("|")[0]
+
+
 def _templates(runs: _Runs) -> Iterator[str]:
     """Say how to ask both models with one template, if that can be done."""
     hashes = [template_in_use(run.manifest) for run in runs.both]
@@ -290,6 +309,7 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _gates,
     _measures,
     _models,
+    _arithmetic,
     _templates,
     _only_one,
 )

@@ -6,9 +6,9 @@ code (`baseline.py`), so that both sides are rounded and cut alike.
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from sfr_eval.comparison.mismatch import Conditions
 from sfr_eval.comparison.pairing import unit_of
@@ -19,23 +19,35 @@ from sfr_eval.types import PromptKey, Unit
 
 FORMAT = 1
 
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+"""Of programs; pass@k is listed for each k up to the largest."""
+
 
 class MetricValues(BaseModel, frozen=True, extra="forbid"):
     """One metric at one temperature."""
 
     metric: str
-    temperature: float
+    temperature: Number
     signature: dict[str, str]
-    values: list[float | None] = Field(description="in the order of the suite's keys of its unit")
+    values: list[Number | None] = Field(description="in the order of the suite's keys of its unit")
 
 
 class ProgramCounts(BaseModel, frozen=True, extra="forbid"):
     """Right and drawn programs of each prompt, from which pass@k follows for every k."""
 
-    temperature: float
+    temperature: Number
     signature: dict[str, str]
-    right: list[int]
-    drawn: list[int]
+    right: list[Count]
+    drawn: list[Count]
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        if len(self.right) != len(self.drawn):
+            raise ValueError("right: needs as many counts as drawn")
+        if any(right > drawn for right, drawn in zip(self.right, self.drawn, strict=True)):
+            raise ValueError("right: more programs than were drawn")
+        return self
 
     def pass_at(self, k: int) -> list[float | None]:
         """Return pass@k of each prompt."""
@@ -49,10 +61,18 @@ class SuiteSnapshot(BaseModel, frozen=True, extra="forbid"):
     settings: dict[str, Any]
     keys: dict[Unit, list[tuple[str, str]]]
     facets: dict[str, dict[str, str]] = Field(description="by -> query -> group")
-    replies: dict[str, list[int]] = Field(description="temperature -> replies with text, by prompt")
+    replies: dict[str, list[Count]] = Field(
+        description="temperature -> replies with text, by prompt"
+    )
     values: list[MetricValues]
     programs: list[ProgramCounts]
     primary: PrimaryFamily | None = Field(None, description="as the suite declares it")
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if "prompt" not in self.keys:
+            raise ValueError("keys: has no prompts")
+        return self
 
     @cached_property
     def values_of(self) -> dict[str, dict[float, MetricValues]]:

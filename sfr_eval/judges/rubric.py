@@ -37,7 +37,7 @@ _ANSWER = {
     "pairwise": 'Answer with JSON only: {"better": "A"}, {"better": "B"} or {"better": "tie"}.',
 }
 _CHOICES = ["A", "B", "tie"]
-_PROMPT_VERSION = "1"  # of everything added here to the words of the judge file
+_PROMPT_VERSION = "2"  # of everything added here to the words of the judge file
 
 
 class JudgeSpec(BaseModel, frozen=True, extra="forbid"):

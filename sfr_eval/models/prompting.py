@@ -13,10 +13,12 @@ from sfr_eval.errors import UserError
 from sfr_eval.models.templates import clock, reads_clock, template_hash
 from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.types import Message
+from sfr_eval.util.limited import excess
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_SECONDS, _MEMORY = 30.0, 2**30  # for one prompt, which takes a millisecond
 _ASKED_TWICE = 2
 _ASKED_OFTEN = 24  # of a template that draws: two choices agree by chance once in eight million
 
@@ -91,6 +93,7 @@ class Prompter:
     def _text(self, messages: Sequence[Message]) -> str:
         if self._rendering.format == "completion":
             return "\n\n".join(message.content for message in messages)
+        self._check_modest(messages)
         text = self.render(messages)
         self._check_steady(messages, text)
         for message in messages:
@@ -102,6 +105,18 @@ class Prompter:
                     f"{loss}; use --system-role merge or --chat-template FILE"
                 )
         return text
+
+    def _check_modest(self, messages: Sequence[Message]) -> None:
+        """Raise UserError if the template, which came with the checkpoint, takes all memory or does
+        not end."""
+        if self._tested:
+            return
+        much = excess(lambda: self.render(messages), seconds=_SECONDS, memory=_MEMORY)
+        if much is not None:
+            raise UserError(
+                f"--model {self._name}: its chat template takes {much} for one prompt; give "
+                "--chat-template FILE"
+            )
 
     def _check_steady(self, messages: Sequence[Message], text: str) -> None:
         """Raise UserError if the template, asked again, writes another prompt."""

@@ -264,6 +264,9 @@ def measure_and_report(
         workers=workers,
         on_progress=on_progress,
     )
+    seen = manifest.looked_at()
+    if seen != manifest:  # before there are results: what is read has been counted as a look
+        folder.write_manifest(seen)
     add = add and folder.results_file.exists()
     old = Results.load(folder.path, interrupted=True) if add else None
     folder.write_results(results if old is None else added_to(old, results))
@@ -271,9 +274,6 @@ def measure_and_report(
     if settings.base_run is not None:
         with waiting(f"comparing with {settings.base_run}"):
             folder.write_results(with_base(folder, settings.base_run))
-    seen = manifest.looked_at()
-    if seen != manifest:
-        folder.write_manifest(seen)
     return write_report(folder, on_progress=on_progress)
 
 

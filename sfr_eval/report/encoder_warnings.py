@@ -9,6 +9,9 @@ UNKNOWN = 0.03
 """Share of characters unknown to the encoder, or of letters in scripts that it has no words for,
 above which there is a warning."""
 
+DEVIATION = 0.002
+"""Of a mean distance from its value in float32, from which there is a warning."""
+
 
 def unreadable(notes: Notes) -> Iterator[str]:
     """Yield that the encoder does not know these texts' characters or language."""
@@ -51,7 +54,7 @@ def encoder_warnings(notes: Notes) -> Iterator[str]:
         )
     yield from unreadable(notes)
     deviation = notes.encoder_deviation
-    if deviation is not None and deviation.mean_distance is not None:
+    if deviation is not None and deviation.of_distance >= DEVIATION:
         yield (
             f"Embeddings deviate from float32: on {deviation.texts} texts the mean distance is "
             f"{deviation.mean_distance:.4f}, in float32 "

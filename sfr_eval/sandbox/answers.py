@@ -18,7 +18,7 @@ from sfr_eval.sandbox.types import AssertsProblem, HumanEvalProblem, Outcome
 
 _MALFORMED = "malformed answer"
 
-Fields = tuple[Any, ...]
+Fields = Sequence[Any]
 """("asserts", asserts, setup) or ("humaneval", entry point, test)."""
 
 
@@ -52,8 +52,9 @@ def called(expected: bytes, body: bytes) -> Outcome:
 def called_by_rule(
     rule: tuple[str, str, float], arguments: Any, expected: bytes, body: bytes
 ) -> tuple[str, str, float]:
-    """Judge the reply to one call by EvalPlus's rules. `rule` is (task, function, tolerance).
-    Returns status, detail and the tolerance for later inputs."""
+    """Judge the reply to one call by EvalPlus's rules. `rule` is (task, function, tolerance),
+    `arguments` are in the form that plain.py describes. Returns status, detail and the tolerance
+    for later inputs."""
     task, function, tolerance = rule
     reply = _parse(body)
     if "v" not in reply:
@@ -63,14 +64,14 @@ def called_by_rule(
     def check() -> bool:
         nonlocal tolerance
         correct, tolerance = answer_is_right(
-            reply["v"], right, arguments, task=task, function=function, tolerance=tolerance
+            reply["v"], right, decode(arguments), task=task, function=function, tolerance=tolerance
         )
         return correct
 
     return *_outcome(check), tolerance
 
 
-def first_float(bodies: Sequence[bytes]) -> int:
+def first_float(*bodies: bytes) -> int:
     """Return the place of the first of the reference's replies made of floats; -1 if none is."""
     for place, body in enumerate(bodies):
         if all_floats(decode(_parse(body).get("v"))):

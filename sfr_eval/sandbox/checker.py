@@ -6,17 +6,17 @@ then wrong. Most right answers never get there, since they are, byte for byte, w
 """
 
 import json
-import marshal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from sfr_eval.sandbox.host import HostError
-from sfr_eval.sandbox.inside.wire import frame
+from sfr_eval.sandbox.inside.wire import frame, json_frame
 from sfr_eval.sandbox.isolation import ENVIRONMENT
 from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, HumanEvalProblem, Outcome
 
@@ -99,19 +99,25 @@ class Checker:
             process.kill()
             process.wait()
 
-    def ask(self, question: str, *arguments: Any) -> Any:
-        """Return the answer to one of the questions of answers.py; None if it takes too much time
-        or memory. Raises HostError if the process does not start."""
+    def ask(self, question: str, *values: Any, replies: Sequence[bytes] = ()) -> Any:
+        """Return the answer to one of the questions of answers.py about values, which become JSON,
+        and replies of programs; None if it takes too much time or memory. Raises HostError if the
+        process does not start."""
         wire = self._wire or self._start()
+        deadline = time.monotonic() + _WALL_SECONDS
+        wire.settimeout(_WALL_SECONDS)
         try:
-            return _exchange(wire, marshal.dumps((question, *arguments)), seconds=_WALL_SECONDS)
+            wire.sendall(json_frame([question, values, len(replies)]))
+            for reply in replies:
+                wire.sendall(frame(reply))
+            return _receive(wire, deadline=deadline)
         except OSError:
             self.close()
             return None
 
-    def outcome(self, question: str, *arguments: Any) -> Outcome:
-        """Return the outcome of a test by one of the questions; beyond its limits it is wrong."""
-        answer = self.ask(question, *arguments)
+    def outcome(self, question: str, *values: Any, replies: Sequence[bytes]) -> Outcome:
+        """Return the outcome of a test by one of the questions; beyond the limits it is wrong."""
+        answer = self.ask(question, *values, replies=replies)
         if answer is None:
             return TOO_MUCH
         status, detail = answer
@@ -185,13 +191,6 @@ def fields(problem: AssertsProblem | HumanEvalProblem) -> tuple[Any, ...]:
 
 def _size(reference: Reference | str) -> int:
     return 0 if isinstance(reference, str) else sum(map(len, reference.replies))
-
-
-def _exchange(wire: socket.socket, body: bytes, *, seconds: float) -> Any:
-    deadline = time.monotonic() + seconds
-    wire.settimeout(seconds)
-    wire.sendall(frame(body))
-    return _receive(wire, deadline=deadline)
 
 
 def _receive(wire: socket.socket, *, deadline: float) -> Any:

@@ -79,14 +79,18 @@ def _run_reference(
 
     def keep(reply: bytes) -> Outcome:
         replies.append(reply)
-        return ("passed", "") if reply.startswith(_ANSWER) else checker.outcome("failure", reply)
+        return (
+            ("passed", "")
+            if reply.startswith(_ANSWER)
+            else checker.outcome("failure", replies=(reply,))
+        )
 
     checks = [keep] * len(problem.inputs)
     check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)
     verdict = attempt.verdict(session)
     if not verdict.passed:
         return f"the reference of {problem.id} ended as {verdict.status}: {verdict.detail}"
-    first_float = checker.ask("first_float", tuple(replies)) if plus else -1
+    first_float = checker.ask("first_float", replies=replies) if plus else -1
     if first_float is None:
         return f"the answers of the reference of {problem.id} are too large to compare"
     seconds = tuple(test.wall_seconds for test in verdict.tests)
@@ -113,13 +117,13 @@ class _Rule:
                 self._tolerance = TOLERANCE
             return "passed", ""
         if not self._plus:
-            return self._checker.outcome("called", expected, reply)
+            return self._checker.outcome("called", replies=(expected, reply))
         return self._by_rule(self._problem.inputs[index], expected, reply)
 
     def _by_rule(self, arguments: Sequence[Any], expected: bytes, reply: bytes) -> Outcome:
         rule = (self._problem.id, self._problem.function, self._tolerance)
-        needed = tuple(arguments) if self._reads_arguments else ()
-        answer = self._checker.ask("called_by_rule", rule, needed, expected, reply)
+        needed = encode(tuple(arguments) if self._reads_arguments else ())
+        answer = self._checker.ask("called_by_rule", rule, needed, replies=(expected, reply))
         if answer is None:
             return TOO_MUCH
         status, detail, self._tolerance = answer

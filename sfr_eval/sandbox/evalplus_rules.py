@@ -1,5 +1,7 @@
-"""EvalPlus's rules for right answers, which allow for rounding and for several right answers. One is
-left out: it takes any answer to Mbpp/164, which is not in the releases that we read."""
+"""EvalPlus's rules for right answers, which allow for rounding and for several right answers.
+
+One is left out: it takes any answer to Mbpp/164, which is not in the releases that we read.
+"""
 
 import math
 from collections.abc import Sequence

@@ -103,7 +103,7 @@ def command(tier: Tier, *, control: int, contest: bool, numpy: bool, limits: Lim
         "private_tmp": namespaces,
         "temporary": limits.temporary_bytes,
         "memory": limits.memory_bytes,
-        "processes": limits.processes,
+        "processes": limits.processes if tier != "none" else None,
     }
     start = _START.format(folder=folder, text=json.dumps(settings))
     words = [python, "-s", "-P", "-S", "-B", "-c", start]

@@ -18,7 +18,7 @@ def printed(output: bytes, *, expected: str, checker: Checker) -> Outcome:
     """Judge what a program wrote to standard output."""
     if output.strip() == _encoded(expected).strip():
         return _PASSED
-    return checker.outcome("printed", expected, output)
+    return checker.outcome("printed", expected, replies=(output,))
 
 
 def captured(reply: bytes, *, expected: str, checker: Checker) -> Outcome:
@@ -28,7 +28,7 @@ def captured(reply: bytes, *, expected: str, checker: Checker) -> Outcome:
         for ending in ("\n", ""):
             if reply == json_frame({"out": right + ending})[4:]:
                 return _PASSED
-    return checker.outcome("captured", expected, reply)
+    return checker.outcome("captured", expected, replies=(reply,))
 
 
 def returned(reply: bytes, *, expected: str, checker: Checker) -> Outcome:
@@ -37,7 +37,7 @@ def returned(reply: bytes, *, expected: str, checker: Checker) -> Outcome:
     right = expected if '"' in expected else expected.replace(", ", ",")
     if "N" not in right and reply == b'{"v":%b}' % _encoded(right):
         return _PASSED
-    return checker.outcome("returned", expected, reply)
+    return checker.outcome("returned", expected, replies=(reply,))
 
 
 def _encoded(text: str) -> bytes:

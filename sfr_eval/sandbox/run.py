@@ -188,7 +188,7 @@ def _check_call(
     if failure is None:
         return returned(reply, expected=expected, checker=checker)
     if failure[0] == "runtime_error" and reply.startswith(EXCEPTION):
-        return checker.outcome("failure", reply)
+        return checker.outcome("failure", replies=(reply,))
     return failure
 
 
@@ -242,7 +242,7 @@ def _try_asserts(
         test = plan.tests[place]
         if reply == (test.right if test.split else token_reply(tokens[place])):
             return "passed", ""
-        return checker.outcome("asserted", fields(problem), place, reply)
+        return checker.outcome("asserted", fields(problem), place, replies=(reply,))
 
     checks = [partial(check, place) for place in range(len(plan.tests))]
     check_in_turn(attempt, session, checks=checks, deadline=lambda _: math.inf)

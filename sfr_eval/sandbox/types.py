@@ -114,7 +114,7 @@ class Limits:
     memory_bytes: int = 4 * 2**30  # address space of the process
     output_bytes: int = 64 * 2**20  # everything that leaves the sandbox
     temporary_bytes: int = 64 * 2**20  # files in /tmp
-    processes: int = 64  # threads included
+    processes: int = 256  # threads included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

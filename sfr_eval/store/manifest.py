@@ -13,7 +13,7 @@ from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_model
-from sfr_eval.util.untrusted import plain_text, whole_json
+from sfr_eval.util.untrusted import plain_text, whole_text
 
 FILE, SWEEP = "manifest.json", "sweep.json"
 FORMAT = 1
@@ -248,7 +248,7 @@ class Manifest(Record):
         """Replace the manifest of a folder, atomically."""
         content = {"format": FORMAT, **self.stored()}
         text = json.dumps(content, indent=2, ensure_ascii=False)
-        write_atomic(folder / FILE, whole_json(text))
+        write_atomic(folder / FILE, whole_text(text))
 
     def keeping(self, old: "Manifest", *names: str) -> "Manifest":
         """Return this manifest with those of the named fields that `old` has."""

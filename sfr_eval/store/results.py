@@ -17,7 +17,7 @@ from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import one_line
-from sfr_eval.util.untrusted import plain_bytes, whole_json
+from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 FILE = "results.json"
 FORMAT = 1
@@ -86,6 +86,13 @@ class EncoderDeviation(Record):
     texts: int = 0
     mean_distance: float | None = None
     mean_distance_float32: float | None = None
+
+    @property
+    def of_distance(self) -> float:
+        """How far the mean distance moves; 0 where there is none."""
+        if self.mean_distance is None or self.mean_distance_float32 is None:
+            return 0.0
+        return abs(self.mean_distance - self.mean_distance_float32)
 
 
 class LengthSlope(Record):
@@ -205,7 +212,7 @@ class Results(Record):
         values are null and have a reason."""
         content = {"format": FORMAT, **self.stored()}
         text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomic(folder / FILE, whole_json(text))
+        write_atomic(folder / FILE, whole_text(text))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,6 @@ _UNSHOWN = re.compile(
     "\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 
-_HALF = re.compile("[\ud800-\udfff]")
 
 # What a CI service would obey in the log of a job: `::error::` at the start of a line (GitHub),
 # `##[group]`, `##vso[...]` (Azure) and `##teamcity[...]` anywhere in it.
@@ -83,14 +82,6 @@ def whole_text(text: str) -> str:
     """Return text that UTF-8 can hold: half of a surrogate pair, which JSON can carry, becomes a
     question mark."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def whole_json(text: str) -> str:
-    """Return JSON that UTF-8 can hold, with the same value: half of a surrogate pair is written in
-    JSON's own escape."""
-    if text.isascii():
-        return text
-    return _HALF.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def without_secrets(text: str) -> str:

@@ -1,12 +1,13 @@
 """pytest tests/embeddings/test_locate.py"""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from sfr_eval.embeddings.encoder import Encoder
-from sfr_eval.embeddings.locate import packaged
+from sfr_eval.embeddings.locate import find_encoder, need, packaged
 from sfr_eval.errors import UserError
 
 
@@ -47,3 +48,30 @@ def test_wrong_name_is_one_line(tmp_path: Path, name: str, message: str) -> None
 def test_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no config\.json"):
         _ = Encoder(str(tmp_path), tmp_path).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("evil_module.Evil", "'evil_module.Evil' is not a class of sentence-transformers"),
+        ("sentence_transformersx.Evil", "is not a class of"),
+        (None, "'None' is not a class of"),
+        (["sentence_transformers.models.Pooling"], "is not a class of"),
+    ],
+)
+def test_an_encoder_names_classes_of_the_library_only(
+    kind: object, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "modules.json").write_text(json.dumps([{"type": kind, "path": ""}]))
+    with pytest.raises(UserError, match=says):
+        find_encoder(str(tmp_path))
+    fine = [{"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]
+    (tmp_path / "modules.json").write_text(json.dumps(fine))
+    assert find_encoder(str(tmp_path)).folder == tmp_path
+
+
+def test_an_old_sentence_transformers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "5.7.0")
+    with pytest.raises(UserError, match=r"sentence-transformers 5.7.0 runs code"):
+        need("sentence_transformers", "x")

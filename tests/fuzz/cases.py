@@ -227,6 +227,46 @@ INDEX = {
 }
 
 
+ESTIMATE = {
+    "metric": "self_bleu_4", "version": "1", "suite": "own", "temperature": 1.0, "persona": "",
+    "value": 0.5, "low": 0.4, "high": 0.6, "method": "t", "n": 2, "k": 2, "undefined": 0,
+    "higher_is_better": False, "reason": "", "signature": "s", "standard_error": 0.1,
+}  # fmt: skip
+RUN = {
+    "manifest.json": {
+        "format": 1, "name": "m", "status": "complete", "samples": 1,
+        "model": {"name": "m", "kind": "text", "fingerprint": "sha256:0"},
+        "identity": {"engine": "vllm", "seed": 0, "suites": {"own": "1"},
+                     "sampling": {"own": {"top_p": 0.9, "top_k": 0, "min_p": 0.0}}},
+        "plan": [{"suite": "own", "version": "1", "title": "Own", "prompts": 2, "queries": 2,
+                  "personas": [{"id": "a", "name": "A"}], "temperatures": [1.0], "samples": 2}],
+        "config": {"model": "m", "suite": ["own"], "limit": None},
+        "looks": {"own": [2]}, "thinking": {"open": "<t>", "close": "</t>", "source": "template"},
+        "import": {"format": "rows", "files": ["r"], "unknown": ["dtype"], "missing": 0},
+        "last_session": {"date": "2026-11-30T18:03Z", "samples": 1},
+        "judging": {"judges": ["j"], "rubrics": {"rel": "x"}, "votes": 1},
+    },
+    "results.json": {
+        "format": 1, "estimates": [ESTIMATE], "signatures": {"self_bleu_4": {"version": "1"}},
+        "notes": {"self_bleu_4": {"own": {"truncated_share": 0.1, "statuses": {"ok": 1}}}},
+        "counts": [{"suite": "own", "temperature": 1.0, "persona": "", "total": 1, "ok": 1,
+                    "truncated": 0, "refused": 0, "unsupported": 0, "error": 0, "empty": 0}],
+        "similarity": {"own": {"1": {"personas": ["a"], "matrix": [[1.0]]}}},
+        "truth": {"own": [ESTIMATE]}, "slices": [{**ESTIMATE, "by": "category", "group": "a"}],
+    },
+}  # fmt: skip
+BASELINE = {
+    "format": 1, "name": "m", "fingerprint": "sha256:0", "policy": {}, "looks": 1,
+    "suites": {"own": {
+        "settings": {"version": "1"}, "keys": {"prompt": [["one", ""], ["two", ""]]},
+        "facets": {"category": {"one": "a"}}, "replies": {"1.0": [2, 2]},
+        "values": [{"metric": "self_bleu_4", "temperature": 1.0, "signature": {"n": "4"},
+                    "values": [0.5, None]}],
+        "programs": [{"temperature": 1.0, "signature": {}, "right": [1, 0], "drawn": [2, 2]}],
+    }},
+}  # fmt: skip
+
+
 def read_suite(folder: Path) -> object:
     from sfr_eval.suites.suite import load_suite
 
@@ -318,6 +358,32 @@ def read_answers(folder: Path) -> object:
     return [read_answer(load_judge(name), text) for name in ("helpfulness", "pairwise_quality")]
 
 
+def read_run(folder: Path) -> object:
+    """Read a run folder as `report` and `compare` do first."""
+    from sfr_eval.store.manifest import Manifest
+    from sfr_eval.store.results import Results, read_suites
+    from sfr_eval.store.run_folder import RunFolder
+
+    manifest, results = Manifest.load(folder), Results.load(folder)
+    manifest.looked_at()
+    seen = [manifest.identity.decoder_name, sum(part.requests for part in manifest.plan)]
+    return (
+        seen,
+        [suite.metrics for suite in read_suites(manifest, results)],
+        (RunFolder(folder).read_samples()),
+    )
+
+
+def read_baseline(folder: Path) -> object:
+    from sfr_eval.gate.baseline import read_snapshot
+
+    found = read_snapshot(folder / "baseline.json")
+    suites = found.suites.values()
+    return [(suite.measured, suite.slices, suite.metrics) for suite in suites], (
+        found.conditions(["self_bleu_4"])
+    )
+
+
 READERS = (
     Reader("suite", ({"suite.yaml": SUITE, "q.jsonl": QUERIES, "c.yaml": CARDS},), read_suite),
     Reader("config", ({"config.yaml": CONFIG},), read_config),
@@ -344,6 +410,8 @@ READERS = (
         },),
         import_all,
     ),
+    Reader("run", (RUN,), read_run),
+    Reader("baseline", ({"baseline.json": BASELINE},), read_baseline),
     Reader("checkpoint", (CHECKPOINT, INDEX), read_checkpoint),
     Reader("adapter", (ADAPTER,), read_adapter),
     Reader("encoder", (ENCODER,), read_encoder),

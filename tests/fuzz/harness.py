@@ -39,6 +39,17 @@ def write_case(reader: Reader, seed: int, folder: Path) -> None:
         replaced(folder / broken, draw)
 
 
+def plain(content: Any) -> bytes:
+    """The bytes of a file that is as it should be."""
+    if isinstance(content, bytes):
+        return content
+    return (
+        b"\n".join(json.dumps(row).encode() for row in content)
+        if isinstance(content, Lines)
+        else json.dumps(content).encode()
+    )
+
+
 def _content(content: Any, broken: bool, draw: random.Random) -> bytes:
     if isinstance(content, bytes):
         if not broken:

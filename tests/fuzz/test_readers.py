@@ -1,14 +1,40 @@
 """pytest tests/fuzz: broken files end in a result or in a line for the user, whoever reads them."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.fuzz.cases import READERS, Reader
-from tests.fuzz.harness import failures
+from tests.fuzz.harness import attempt, failures, plain
+from tests.fuzz.mutate import cleared
 
 CORPUS = Path(__file__).parent / "corpus"
 NAMES = [reader.name for reader in READERS]
+
+
+@pytest.fixture(autouse=True)
+def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written here need not survive a power cut."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=NAMES)
+def test_files_that_nobody_broke_are_read(reader: Reader, tmp_path: Path) -> None:
+    for number, files in enumerate(reader.seeds):
+        folder = cleared(tmp_path / str(number))
+        for name, content in files.items():
+            (folder / name).write_bytes(plain(content))
+        reader.read(folder)
+
+
+@pytest.mark.parametrize("case", sorted(CORPUS.iterdir()), ids=lambda case: case.name)
+def test_what_once_failed_ends_in_a_line(case: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    shutil.copytree(case, folder)
+    reader = next(reader for reader in READERS if reader.name == case.name.partition("--")[0])
+    assert attempt(reader, folder) is None
 
 
 @pytest.mark.parametrize("reader", READERS, ids=NAMES)

@@ -259,3 +259,26 @@ def test_a_dropped_turn_of_the_assistant_is_named() -> None:
 def test_the_hash_of_a_prompt_is_that_of_its_tokens() -> None:
     one, two = (Prompter(tokenizer(PLAIN), name=name) for name in "ab")
     assert one.prompt_hash(PIRATE) == two.prompt_hash(PIRATE) != one.prompt_hash(BUTLER)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 'x' * 3000000000 }}",
+        "{% set n = namespace(x='x' * 99) %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}"
+        "{% endfor %}",
+        "{{ '%3000000000d' % 1 }}",
+    ],
+)
+def test_a_template_that_takes_all_memory_is_refused(template: str) -> None:
+    prompter = Prompter(tokenizer(template + PLAIN), name="m")
+    with pytest.raises(UserError, match="its chat template takes more than 1 GiB of memory"):
+        prompter.token_ids(PIRATE)
+
+
+def test_a_template_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sfr_eval.models.prompting._SECONDS", 0.5)
+    endless = "{% for i in range(99999) %}{% for i in range(99999) %}{% endfor %}{% endfor %}"
+    prompter = Prompter(tokenizer(endless + PLAIN), name="m")
+    with pytest.raises(UserError, match="its chat template takes more than 0.5 seconds"):
+        prompter.token_ids(PIRATE)

@@ -14,11 +14,13 @@ import pytest
 from sfr_eval.config import RunConfig
 from sfr_eval.embeddings.cache import text_key
 from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.metrics.table import headlines
 from sfr_eval.pipeline import embed_beside as module
 from sfr_eval.pipeline import run
 from sfr_eval.pipeline.embed_beside import BesideSampling
 from sfr_eval.pipeline.embed_worker import Task
 from sfr_eval.settings import ScoreSettings
+from sfr_eval.store.results import Results
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
 
@@ -118,6 +120,37 @@ def test_results_are_equal_byte_for_byte(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / name / "run" / "results.json").read_bytes() for name in ("beside", "afterwards")
     )
     assert first == second
+
+
+def test_bfloat16_moves_no_estimate_by_a_tenth_of_its_interval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "cache"))
+    found = {}
+    for backend in ("float32", "bfloat16"):
+        folder = tmp_path / backend
+        run.execute(
+            RunConfig(
+                model="world:cross=0.3,within=0.2",
+                suite=("persona",),
+                personas=("pirate", "butler", "monk"),
+                limit=6,
+                samples=4,
+                temperatures=(1.0,),
+                score=ScoreSettings(metrics=("semantic", "relevance"), encoder_backend=backend),
+                output=folder,
+            )
+        )
+        rows = Results.load(folder).estimates
+        found[backend] = {(row.metric, row.temperature): row for row in rows if row.low is not None}
+    assert found["float32"].keys() == found["bfloat16"].keys()
+    moved = {
+        key: abs(row.value - found["bfloat16"][key].value) / (row.high - row.low)
+        for key, row in found["float32"].items()
+        if row.high > row.low and key[0] in headlines()
+    }
+    assert len(moved) >= 3
+    assert max(moved.values()) < 0.1, moved
 
 
 def test_a_process_that_dies_is_one_line(

@@ -3,7 +3,7 @@
 import pytest
 
 from sfr_eval.report.encoder_warnings import encoder_warnings, unreadable
-from sfr_eval.store.results import Notes
+from sfr_eval.store.results import EncoderDeviation, Notes
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,17 @@ def test_a_language_is_said_once() -> None:
         foreign_languages=["ru"],
     )
     assert len(list(unreadable(russian))) == 1
+
+
+@pytest.mark.parametrize(("distance", "said"), [(0.5005, False), (0.503, True), (None, False)])
+def test_a_deviation_is_said_where_it_moves_a_distance(distance: float | None, said: bool) -> None:
+    deviation = EncoderDeviation(texts=128, mean_distance=distance, mean_distance_float32=0.5)
+    lines = list(encoder_warnings(Notes(encoder_deviation=deviation)))
+    assert lines == (
+        [
+            "Embeddings deviate from float32: on 128 texts the mean distance is 0.5030, in float32 "
+            "0.5000."
+        ]
+        if said
+        else []
+    )

@@ -8,6 +8,7 @@ from sfr_eval.sandbox import answers
 
 FIELDS = ("asserts", ("assert f(1) == [1, 2]", "assert f(1) == f(2)"), "")
 
+NOTHING: dict[str, list[object]] = {"t": []}
 ARRAY = "truth value of an array with several elements"
 
 
@@ -54,9 +55,9 @@ def test_a_reply_without_output_is_no_output() -> None:
 
 def test_the_tolerance_starts_with_the_first_float() -> None:
     replies = [reply(v=1), reply(v=[1.0]), reply(v=1)]
-    assert answers.first_float(replies) == 1
-    assert answers.first_float(replies[:1]) == -1
+    assert answers.first_float(*replies) == 1
+    assert answers.first_float(*replies[:1]) == -1
     rule = ("HumanEval/0", "f", 0.0)
     expected, close = reply(v=1.0), reply(v=1.0 + 5e-7)
-    assert answers.called_by_rule(rule, (), expected, close) == ("passed", "", 1e-6)
+    assert answers.called_by_rule(rule, NOTHING, expected, close) == ("passed", "", 1e-6)
     assert answers.called(expected, close) == ("wrong", "")

@@ -30,7 +30,7 @@ from sfr_eval.sandbox.types import (
 from tests.support.attack_programs import ATTACKS, RIGHT
 
 SECONDS = 2.0
-DEADLINE = 2 * (5 * SECONDS + 1) + 3
+DEADLINE = 2 * (25 * SECONDS + 1) + 3
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def check_all_failed(verdicts: dict[str, Verdict], surroundings: dict[str, str])
     broken = [name for name in ATTACKS if not verdicts[f"after {name}"].passed]
     unscored = [name for name in ATTACKS if verdicts[name].status == "not_scored"]
     assert (passed, broken, unscored) == ([], [], [])
-    # lcb-compat has one alarm for loading and one for the test; a starved program gets five times
-    # as long.
+    # lcb-compat has one alarm for loading and one for the test; a starved program gets 25
+    # times as long.
     assert max(v.wall_seconds for v in verdicts.values()) < DEADLINE
     assert not Path(surroundings["marker"]).exists()
 

@@ -53,20 +53,22 @@ def test_a_costly_answer_is_wrong_in_time(checker: Checker, name: str) -> None:
     expected, body = COSTLY[name]
     problem = AssertsProblem(id="p", asserts=(f"assert f(1) == {expected}",))
     started = time.monotonic()
-    status, _ = checker.outcome("asserted", fields(problem), 0, body)
+    status, _ = checker.outcome("asserted", fields(problem), 0, replies=(body,))
     assert status in ("wrong", "runtime_error")
     assert time.monotonic() - started < MOST_WALL
-    assert checker.outcome("asserted", fields(PROBLEM), 0, reply(2.0)) == ("passed", "")
+    assert checker.outcome("asserted", fields(PROBLEM), 0, replies=(reply(2.0),)) == ("passed", "")
 
 
 def test_memory_is_limited_and_the_next_answer_judged(checker: Checker) -> None:
     lines = ("11 " * 10_000_000 + "\n") * 2
-    assert checker.outcome("printed", lines.replace("11", "12"), lines.encode()) == TOO_MUCH
-    assert checker.outcome("printed", "1 2", b"1.0  2") == ("passed", "")
+    assert (
+        checker.outcome("printed", lines.replace("11", "12"), replies=(lines.encode(),)) == TOO_MUCH
+    )
+    assert checker.outcome("printed", "1 2", replies=(b"1.0  2",)) == ("passed", "")
 
 
 def test_a_long_line_is_not_split_into_all_its_words(checker: Checker) -> None:
-    assert checker.outcome("printed", "11", b"11 " * 20_000_000) == ("wrong", "")
+    assert checker.outcome("printed", "11", replies=(b"11 " * 20_000_000,)) == ("wrong", "")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from sfr_eval.sandbox import compare
 from sfr_eval.sandbox.answers import called_by_rule
 from sfr_eval.sandbox.evalplus_inputs import evalplus_inputs
 from sfr_eval.sandbox.evalplus_rules import all_floats, answer_is_right
+from sfr_eval.sandbox.inside.plain import encode
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "evalplus"
 JUNK: list[Any] = [
@@ -45,7 +46,9 @@ def reply(form: Any) -> bytes:
 
 def judged(task: str, function: str, arguments: Any, expected: Any, form: Any) -> str:
     rule = (task, function, 1e-4 if task == "HumanEval/32" else 0.0)
-    status, _, tolerance = called_by_rule(rule, arguments, reply(expected), reply(form))
+    status, _, tolerance = called_by_rule(
+        rule, encode(tuple(arguments)), reply(expected), reply(form)
+    )
     assert tolerance in (rule[2], 1e-6)
     return status
 

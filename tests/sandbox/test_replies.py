@@ -19,9 +19,9 @@ class Slow:
     def __init__(self) -> None:
         self.asked = 0
 
-    def outcome(self, question: str, *arguments: Any) -> Any:
+    def outcome(self, question: str, *values: Any, replies: Any) -> Any:
         self.asked += 1
-        return answers.QUESTIONS[question](*arguments)
+        return answers.QUESTIONS[question](*values, *replies)
 
 
 def body(**parts: Any) -> bytes:

@@ -24,7 +24,12 @@ from sfr_eval.types import Message, Prompt, Request, Sampling
 from tests.support.fake_server import FakeServer, Reply, completion, serving
 from tests.support.hostile_server import BEHAVIOURS, FINE, Behaviour, allowance, answer
 
-ASK = {"messages": [{"role": "user", "content": "x"}], "max_tokens": 5, "temperature": 1.0, "seed": 7}
+ASK = {
+    "messages": [{"role": "user", "content": "x"}],
+    "max_tokens": 5,
+    "temperature": 1.0,
+    "seed": 7,
+}
 REQUEST = Request(
     sample_id="a" * 32,
     prompt=Prompt(suite="s", query="q", persona="", messages=(Message("user", "x"),)),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 import unicodedata
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sfr_eval.formats.write.tables import _csv
 from sfr_eval.report.figures import to_csv
 from sfr_eval.util.progress import Bar, log, say
 from sfr_eval.util.terminal import print_json, print_table
-from sfr_eval.util.untrusted import clean, clean_json, spreadsheet_row
+from sfr_eval.util.untrusted import clean, clean_json, file_name, spreadsheet_row
 
 ATTACKS = {
     "colour": "\x1b[31mred",
@@ -123,6 +124,79 @@ def test_errors_that_quote_a_name_are_clean(
         assert err.count("\n") == 1
 
 
+COMMANDS = ("::error::x", "  ::add-mask::x", "\t::set-output name=a::b", "a ##[group]b")
+COMMANDS += ("##vso[task.complete]", "x ##teamcity[message]", "###[error]y")
+
+
+def is_command(line: str) -> bool:
+    """What the runners of GitHub and Azure obey, and TeamCity."""
+    return line.strip().startswith("::") or bool(re.search(r"##\w*\[", line))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_is_a_command_to_a_ci_service(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_command(command)
+    monkeypatch.setenv("COLUMNS", "24")
+    say(command)
+    log(f"one\n{command}")
+    print_table(f"title\n{command}", ["a", "b"], [[f"x\n{command}", "y" * 30 + command]])
+    print_json({"a": command})
+    out, err = capsys.readouterr()
+    assert not any(map(is_command, (out + err).splitlines()))
+    assert not any(map(is_command, clean(f"one\n{command}\n{command}").splitlines()))
+
+
+@pytest.mark.parametrize("width", range(12, 30))
+def test_a_folded_cell_begins_no_command(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table("t", ["a", "b"], [["std::error::x" * 5, "yes"]])
+    assert not any(map(is_command, capsys.readouterr().out.splitlines()))
+
+
+@pytest.mark.parametrize("text", ["std::vector<int>", "a ::b", "# [x]", "##", "C# [1]", "## Head"])
+def test_colons_and_hashes_of_ordinary_text_stay(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "..",
+            ".",
+            "",
+            "...",
+            " ",
+            "a/b",
+            "../../x",
+            "a\\b",
+            "/etc",
+            "\x1b[2J",
+            "a\nb",
+            "\u202ex",
+        ),
+        *("\ud800", "x" * 5_000, "\u4e16" * 200, "C:", "a\0b", "\x9b31m"),
+    ],
+)
+def test_a_name_is_one_part_of_a_path(name: str, tmp_path: Path) -> None:
+    safe = file_name(name)
+    file = tmp_path / safe
+    file.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == [safe]
+    assert harmless(safe)
+
+
+@pytest.mark.parametrize(
+    "name", ["org__name", "Qwen3-0.6B", "gpt-4.1", "\u4e16\u754c", ".hidden", "a b"]
+)
+def test_an_ordinary_name_of_a_file_stays(name: str) -> None:
+    assert file_name(name) == name
+
+
 @dataclass
 class Cell:
     text: str
@@ -130,7 +204,10 @@ class Cell:
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK("http://evil")'],
+    [
+        *("=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", '=HYPERLINK("http://evil")'),
+        *("\n=1", "\r\n=1", " \u00a0=1", "\ufeff=1", "\u200b@x", "\uff1d1+1", "\n", "\x0b+1"),
+    ],
 )
 def test_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
     assert spreadsheet_row({"cell": text})["cell"] == f"'{text}"

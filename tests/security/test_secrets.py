@@ -80,6 +80,34 @@ def test_no_key_is_written_or_shown(
     assert found_in(Path("out")) == []
 
 
+def test_a_traceback_shows_no_key(
+    keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        try:
+            raise ValueError(f"headers: {{'Authorization': 'Bearer {KEYS['HF_TOKEN']}'}}")
+        except ValueError as error:
+            raise LookupError(f"\x1b[2J key {KEYS['OPENAI_API_KEY']}") from error
+
+    monkeypatch.setattr("sfr_eval.pipeline.run.preflight", fails)
+    assert run(monkeypatch, *RUN, "--debug") == 3
+    err = capfd.readouterr().err
+    assert "Traceback" in err
+    assert "in fails" in err
+    assert "canary" not in err
+    assert "\x1b" not in err
+
+
+def test_a_run_without_any_reply_does_not_succeed(
+    keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def answer(body: Mapping[str, Any], headers: Mapping[str, str]) -> Reply:
+        return refusal_of("seed is not supported", param="seed")
+
+    with serving(answer) as server:
+        assert run(monkeypatch, *RUN, "--base-url", server.url) != 0
+
+
 def test_a_password_in_an_address_is_refused_and_not_repeated(
     keys: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

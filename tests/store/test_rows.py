@@ -1,13 +1,13 @@
 """pytest tests/store/test_rows.py"""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfr_eval.store.rows import decode_row, encode_row, to_table
+from sfr_eval.store.rows import decode_row, encode_row, to_table, unstorable
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
 from tests.store.conftest import sample
@@ -22,6 +22,37 @@ def test_every_row_decodes_to_itself(text: str, error: str) -> None:
 def test_a_lone_surrogate_survives_in_jsonl() -> None:
     row = sample(1, "half \ud83d of a pair")
     assert decode_row(encode_row(row), Sample) == row
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt_tokens": 2**31},
+        {"completion_tokens": -(2**31) - 1},
+        {"seed": 2**63},
+        {"index": 2**31},
+        {"text": "half \ud83d"},
+        {"error": "\udc00"},
+        {"persona": "\ud800"},
+        {"index": True},
+        {"prompt_tokens": 1.5},
+        {"text": None},
+        {"temperature": "hot"},
+    ],
+    ids=str,
+)
+def test_a_row_that_cannot_be_sealed_is_drawn_again(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
+    good, bad = sample(1), replace(sample(2), **changes)  # type: ignore[arg-type]
+    assert unstorable(good) == ""
+    assert unstorable(bad) == next(iter(changes))
+    with RunFolder(tmp_path / "run") as folder:
+        (folder.path / "samples" / "0001.jsonl").write_bytes(encode_row(bad) + encode_row(good))
+        rows = list(folder.read_samples().values())
+        assert rows == [good]
+        assert len(folder.damaged) == 1
+        folder.seal(rows)
 
 
 def test_every_field_is_stored_and_none_is_a_time() -> None:

@@ -24,7 +24,7 @@ ANSWERS = {
     "decimal of many digits": "from decimal import Decimal\n"
     "def f(x): return Decimal('1' * 20_000_000)",
     "signalling NaN": "from decimal import Decimal\ndef f(x): return Decimal('sNaN')",
-    "millions of empty objects": "def f(x): return [{}] * 10_000_000",
+    "millions of empty objects": "def f(x): return [{}] * 1_000_000",
     "nested lists": "def f(x):\n    a = [1]\n    for _ in range(4): a = [a] * 60\n    return a",
     "not a number at all": "def f(x): return {'v': {'t': [1]}, None: [[]], (1,): {1}}",
     "complex": "def f(x): return complex('nan')",
@@ -69,7 +69,7 @@ FORGED = {
 }
 FORGED["frame: long word"] = f"{_SEND}\ndef f(x):\n    send(b'x' * 50_000_000)\n    os._exit(0)"
 FORGED["frame: many objects"] = (
-    f"{_SEND}\ndef f(x):\n    send(b'{{\"v\":[' + b'{{}},' * 15_000_000 + b'0]}}')\n    os._exit(0)"
+    f"{_SEND}\ndef f(x):\n    send(b'{{\"v\":[' + b'{{}},' * 5_000_000 + b'0]}}')\n    os._exit(0)"
 )
 PRINTED = {
     "words of one line": "print('11 ' * 20_000_000)",

@@ -19,7 +19,7 @@ from sfr_eval.formats.write.source import ExportSource, Task
 from sfr_eval.formats.write.tables import jsonl
 from sfr_eval.store.manifest import Session
 from sfr_eval.util.files import write_atomic
-from sfr_eval.util.untrusted import file_name, whole_json
+from sfr_eval.util.untrusted import file_name, whole_text
 from sfr_eval.version import __version__
 
 FILTER = "none"
@@ -35,7 +35,7 @@ def write(source: ExportSource, output: Path) -> list[Path]:
     results = results_content(source, tasks, lines)
     files = [folder / f"results_{stamp}.json"]
     text = json.dumps(results, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomic(files[0], whole_json(text))
+    write_atomic(files[0], whole_text(text))
     for task in tasks:
         files.append(folder / f"samples_{file_name(task.name)}_{stamp}.jsonl")
         write_atomic(files[-1], jsonl(lines[task.name]))

@@ -11,7 +11,7 @@ from typing import Any
 from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.types import Estimate, Sample
 from sfr_eval.util.files import write_atomic
-from sfr_eval.util.untrusted import file_name, spreadsheet_row, whole_json
+from sfr_eval.util.untrusted import file_name, spreadsheet_row, whole_text
 
 
 def write_csv(source: ExportSource, output: Path) -> list[Path]:
@@ -39,7 +39,7 @@ def write_jsonl(source: ExportSource, output: Path) -> list[Path]:
 def jsonl(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the rows as JSON lines."""
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
-    return "".join(f"{whole_json(line)}\n" for line in lines)
+    return "".join(f"{whole_text(line)}\n" for line in lines)
 
 
 def _csv(kind: type[Estimate | Sample], rows: Sequence[Estimate | Sample]) -> str:

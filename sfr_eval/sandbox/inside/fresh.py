@@ -2,6 +2,7 @@
 
 import atexit
 import builtins
+import io
 import json
 import mmap
 import os
@@ -15,12 +16,18 @@ from .plain import encode, error_name
 from .wire import write_json
 
 _RECURSION = 1000
-_FILE = "program.py"
+_CALLS_COUNTED = 0 if sys.version_info >= (3, 12) else 1  # that of exec
+FILE = "program.py"
 
 
-def compiled(code: str) -> CodeType:
+def compiled(code: str, file: str = FILE) -> CodeType:
     """Compile a program from bytes, so that a byte order mark and a coding line count."""
-    return compile(code.encode("utf-8", "surrogatepass"), _FILE, "exec", dont_inherit=True)
+    return compile(as_bytes(code), file, "exec", dont_inherit=True)
+
+
+def as_bytes(code: str) -> bytes:
+    """Return a program as its file has it."""
+    return code.encode("utf-8", "surrogatepass")
 
 
 def open_streams() -> None:
@@ -31,19 +38,25 @@ def open_streams() -> None:
 
 
 def _stream(fd: int, mode: str, errors: str) -> Any:
-    return open(fd, mode, encoding="utf-8", errors=errors, closefd=False)
+    binary: Any = open(fd, mode + "b", closefd=False)  # noqa: SIM115
+    binary.raw.name = ("<stdin>", "<stdout>", "<stderr>")[fd]
+    stream: Any = io.TextIOWrapper(
+        binary, encoding="utf-8", errors=errors, newline="\n", line_buffering=fd == 2
+    )
+    stream.mode = mode
+    return stream
 
 
 def prepare() -> None:
     """Do what is the same for all programs, in the process that will be forked."""
-    sys.argv[:] = [_FILE]
+    sys.argv[:] = [FILE]
     random.seed(0)  # equal programs get equal verdicts
     become_main(_main)
 
 
 def become_main(main: ModuleType) -> None:
     """Make a module `__main__`, like that of a program in a file."""
-    main.__dict__.update(__builtins__=builtins, __file__=_FILE, __cached__=None)
+    main.__dict__.update(__builtins__=builtins, __file__=FILE, __cached__=None)
     sys.modules["__main__"] = main
 
 
@@ -55,17 +68,34 @@ def new_main() -> ModuleType:
     return _main
 
 
+def _hide_depth(frames: int) -> None:
+    """Make the recursion limit what it is for a program on the lowest frame."""
+    limits = [_RECURSION]
+    set_limit = sys.setrecursionlimit
+
+    def setrecursionlimit(limit: int, /) -> None:
+        set_limit(min(limit + frames, 2**31 - 1) if 0 < limit < 2**31 else limit)
+        limits[0] = limit
+
+    def getrecursionlimit() -> int:
+        return limits[0]
+
+    setrecursionlimit(_RECURSION)
+    sys.setrecursionlimit, sys.getrecursionlimit = setrecursionlimit, getrecursionlimit
+
+
 def run_main(program: CodeType, note: mmap.mmap) -> int:
     """Execute a program as `__main__` and return its exit status. Threads are joined and exit
     handlers run. `note` becomes what the exit status does not show: 1 if memory ran out, else 0,
     and the length and the name of the exception that ended the program."""
     open_streams()
     main = new_main()
-    frames = 0
+    frames = _CALLS_COUNTED
     frame = sys._getframe()
     while frame is not None:
         frames, frame = frames + 1, frame.f_back  # type: ignore[assignment]
-    sys.setrecursionlimit(_RECURSION + frames)
+    _hide_depth(frames)
+    main.__dict__["__file__"] = program.co_filename
     status = 0
     try:
         exec(program, main.__dict__)

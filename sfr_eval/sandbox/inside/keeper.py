@@ -24,20 +24,22 @@ _UNCOMPILED = (SyntaxError, ValueError, OverflowError, RecursionError, MemoryErr
 class Confinement:
     """What a process enters, irrevocably, right before it runs the program."""
 
-    __slots__ = ("ruleset", "seccomp")
+    __slots__ = ("first", "ruleset", "seccomp")
 
     def __init__(self) -> None:
         self.ruleset: int | None = None  # Landlock's; None: not made yet, or not used
         self.seccomp: Filter | None = None
+        self.first: Filter | None = None  # instead, for a program that is process 1
 
-    def enter(self) -> None:
+    def enter(self, *, first: bool) -> None:
         """Enter Landlock, then the filter, which has to come last."""
         root.forget_proc()
         if self.ruleset is not None:
             confine.apply_landlock(self.ruleset)
             os.close(self.ruleset)
-        if self.seccomp is not None:
-            confine.apply_seccomp(self.seccomp)
+        program = self.first if first else self.seccomp
+        if program is not None:
+            confine.apply_seccomp(program)
 
 
 _running: list[int] = []  # the program's process, while there is one
@@ -100,7 +102,8 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
     program, error = None, ""
     note = mmap.mmap(-1, _NOTE)  # shared with the program's process: see fresh.run_main
     try:
-        program = fresh.compiled(job["code"])
+        file = f"{folder}/{fresh.FILE}"
+        program = fresh.compiled(job["code"], file)
     except _UNCOMPILED as caught:
         error = type(caught).__name__
     while (text := read_frame(wire)) is not None:
@@ -108,6 +111,9 @@ def supervise(job: dict[str, Any], wire: int, folder: str, confined: Confinement
             write_json(wire, {"exit": 1, "cpu": 0.0, "wall": 0.0, "end": "", "error": error})
             write_frame(wire, b"")
             continue
+        if job["how"] == "faithful-stdin":
+            with open(file, "wb") as stream:  # some read their own source
+                stream.write(fresh.as_bytes(job["code"]))
         facts, output = _run_test(job, program, text, confined=confined, wire=wire, note=note)
         write_json(wire, facts)
         write_frame(wire, output)
@@ -138,7 +144,7 @@ def _run_test(
             if confined.seccomp is not None:  # it cannot fork: nothing else has to be found later
                 os.setsid()  # signals to its group reach the program alone
                 confine.die_with_parent()
-            confined.enter()
+            confined.enter(first=False)
             if call:
                 fresh.to_null(0, 1, 2)
                 os.close(input_read)

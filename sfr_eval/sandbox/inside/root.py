@@ -34,6 +34,11 @@ def forget_proc() -> None:
         os.close(_proc.pop())
 
 
+def proc() -> int:
+    """Return the descriptor of /proc."""
+    return _proc[0]
+
+
 def open_proc(name: str, flags: int = os.O_RDONLY) -> int:
     """Return a descriptor of a file below /proc."""
     return os.open(name, flags | os.O_CLOEXEC, dir_fd=_proc[0])

@@ -34,6 +34,7 @@ _PRELOAD = (
 """What programs import most, free in a fork. Each further module costs every fork, which copies
 its memory and mappings and releases them at the end."""
 _END_SECONDS = 1.0
+_SPARE = 1000  # threads that the user may start elsewhere while a server runs
 _TMP = "/tmp"
 READY = b'{"ready":true}'
 
@@ -59,26 +60,31 @@ class Settings(NamedTuple):
     private_tmp: bool  # /tmp is the server's own and emptied after each program
     temporary: int  # its bytes
     memory: int  # bytes of address space of a program
-    processes: int  # of a program, threads included
+    processes: int | None  # of a program, threads included; None: unlimited
 
 
 def main(text: str) -> None:
     """Serve until the control socket closes."""
     settings = Settings(**json.loads(text))
     _settle(settings)
+    if not settings.clone_flags:  # the limit is one on all processes of the user
+        processes = settings.processes and settings.processes + _threads_of(os.getuid()) + _SPARE
+        settings = settings._replace(processes=processes)
     _warm_up(settings)
     control = _socket.socket(fileno=settings.control)
     confined = keeper.Confinement()
     if settings.seccomp:
         confine.apply_seccomp(filters.server_filter())
-        confined.seccomp = filters.program_filter(
-            first=bool(settings.clone_flags), metadata=settings.own_root
+        confined.seccomp, confined.first = (
+            filters.program_filter(first=first, metadata=settings.own_root)
+            for first in (False, bool(settings.clone_flags))
         )
     if settings.private_tmp and settings.landlock:
         confined.ruleset = _ruleset(settings, _TMP)
     confine.limit_resources(memory=settings.memory, file_bytes=settings.temporary)
     fresh.to_null(0, 1, 2)  # programs find sys.stdin, stdout and stderr on these
     server = _Server(settings, control, confined)
+    server.start()
     server.report(_facts())
     while True:
         order = control.recv(1)
@@ -117,6 +123,16 @@ def _settle(settings: Settings) -> None:
     if settings.seccomp or settings.landlock:
         confine.no_new_privileges()
         confine.drop_capabilities()
+
+
+def _threads_of(user: int) -> int:
+    """Return how many threads all processes of a user have."""
+    threads = 0
+    for name in filter(str.isdigit, root.list_proc(".")):
+        with contextlib.suppress(OSError):  # it has ended
+            if os.stat(name, dir_fd=root.proc()).st_uid == user:
+                threads += len(root.list_proc(f"{name}/task"))
+    return threads
 
 
 def _warm_up(settings: Settings) -> None:
@@ -168,6 +184,11 @@ class _Server:
         self._settings, self._control, self._confined = settings, control, confined
         self._user = os.getuid(), os.getgid()  # a new namespace shows 65534 until mapped
         self._running: tuple[int, str] = (0, "")
+        self._ready: tuple[int, str, int] = (0, "", -1)
+
+    def start(self) -> None:
+        """Make the first standby process. Not in `__init__`: how Python calls that would count in
+        the depth of the program's recursion."""
         self._ready = self._stand_by()
 
     def report(self, facts: dict[str, Any]) -> None:
@@ -269,12 +290,11 @@ def _keep(
     job = marshal.loads(body)  # from the grader, which runs this same Python
     keeps = job["how"].startswith("faithful")
     try:
-        processes = settings.processes if settings.clone_flags else None
-        confine.limit_program(processes=processes, cpu_seconds=job["cpu_seconds"])
+        confine.limit_program(processes=settings.processes, cpu_seconds=job["cpu_seconds"])
         if keeps:
             keeper.listen()
         else:
-            confined.enter()
+            confined.enter(first=True)
     except OSError as error:
         problem = problem or str(error)
     if problem:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sfr_eval.store import unfinished
 from tests.support.crash.client import CrashServer
 from tests.support.crash.fault import NONE, Case, End, Fault
 from tests.support.crash.trees import common, files, is_appended, is_scratch, state_of, tree
@@ -15,6 +16,7 @@ from tests.support.crash.verbs import URL, Verb, copy, write_inputs
 
 CODES = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 130, 143}, signal.SIGINT: {130, -2}}
 MANIFEST = "manifest.json"
+UNFINISHED = str(unfinished.FILE)  # is there only while files are replaced
 READ = "read"
 
 
@@ -146,7 +148,7 @@ class Matrix:
             if is_scratch(name):
                 if fault.value not in (signal.SIGKILL, signal.SIGTERM):
                     yield f"{name}: left by a command that could have removed it"
-            elif not is_appended(name) and not name.endswith(MANIFEST):
+            elif not is_appended(name) and not name.endswith((MANIFEST, UNFINISHED)):
                 whole = [v.get(name) for v in (self._old, self._new)]
                 if common(name, content) not in [common(name, v) for v in whole if v is not None]:
                     yield f"{name}: neither as before nor as it should be"

@@ -7,7 +7,7 @@ Each part is a process with a limit of its own, so that one that hangs takes no 
 others; a part that fails is named with its last line. Trainer: `train.py --only step` with a model
 of 0.5B parameters. Encoder: texts a second, beside `encode` of sentence-transformers with the same
 model, device and texts. States: `states.py` with a checkpoint of random weights, 24 layers and
-151,936 entries, or with --model. Not run on a GPU so far; --tiny has been run on a CPU.
+151,936 entries, or with --model. Not run on a GPU so far.
 """
 
 import argparse

@@ -11,7 +11,7 @@ from pathlib import Path
 from sfr_eval.store import unfinished
 from tests.support.crash.client import CrashServer
 from tests.support.crash.fault import NONE, Case, End, Fault
-from tests.support.crash.trees import common, files, may_be_partial, is_scratch, state_of, tree
+from tests.support.crash.trees import common, files, is_scratch, may_be_partial, state_of, tree
 from tests.support.crash.verbs import URL, Verb, copy, write_inputs
 
 CODES = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 130, 143}, signal.SIGINT: {130, -2}}

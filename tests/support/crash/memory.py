@@ -49,7 +49,7 @@ def _remember_figures(folder: Path) -> None:
         if key and file.is_file():
             return file.read_bytes()
         with sheet(group, **options) as drawn:
-            content = saved(drawn, kind)
+            content: bytes = saved(drawn, kind)
         if key:
             part = file.with_suffix(f".{os.getpid()}")
             part.write_bytes(content)

@@ -5,6 +5,7 @@ operations of a few commands; `test_the_whole_matrix` tries all of all.
 """
 
 import errno
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.crash.fault import FULL, INTERRUPT, KILL, TERMINATE, TWICE, F
 from tests.support.crash.matrix import Matrix
 from tests.support.crash.verbs import BY_NAME, VERBS, Verb, answer
 from tests.support.fake_server import serving
+from tests.train.test_run_job import write_job
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="the shim needs a C compiler")
 
@@ -80,3 +82,25 @@ def test_the_whole_matrix(
 ) -> None:
     matrix = Matrix(server=server, scratch=scratch / "cases", verb=verb, url=url)
     assert problems(matrix, fault, matrix.points()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", [KILL, TWICE, FULL], ids=lambda fault: fault.name)
+def test_a_training_ends_with_the_same_weights(
+    fault: Fault, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    def inputs(folder: Path) -> None:
+        write_job(folder, Path(shutil.copytree(tiny_checkpoint, folder / "base")))
+
+    verb = Verb(name="train", command=("train", "job.yaml"))
+    with crash_server(tmp_path, modules=("sfr_train.run_job", "sfr_train.trainer")) as server:
+        matrix = Matrix(server=server, scratch=tmp_path / "cases", verb=verb, inputs=inputs)
+        states = [
+            number
+            for number, (name, file) in enumerate(matrix.operations, start=1)
+            if name == "write" and file.endswith("trainer_state.json")
+        ]
+        assert len(states) == 3  # a checkpoint for each step
+        points = sorted({*states, *spread(matrix.turns(), 12)})
+        assert problems(matrix, fault, points) == []

@@ -4,14 +4,14 @@ import hashlib
 import itertools
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfr_eval.store import unfinished
 from tests.support.crash.client import CrashServer
 from tests.support.crash.fault import NONE, Case, End, Fault
-from tests.support.crash.trees import common, files, is_appended, is_scratch, state_of, tree
+from tests.support.crash.trees import common, files, is_scratch, may_be_partial, state_of, tree
 from tests.support.crash.verbs import URL, Verb, copy, write_inputs
 
 CODES = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 130, 143}, signal.SIGINT: {130, -2}}
@@ -27,6 +27,7 @@ class Matrix:
     server: CrashServer
     scratch: Path
     verb: Verb
+    inputs: Callable[[Path], object] = write_inputs  # writes what the commands read
     url: str = ""  # of a model's or judge's server
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -51,7 +52,7 @@ class Matrix:
         if not folder.is_dir():
             shutil.rmtree(self._work, ignore_errors=True)
             self._work.mkdir(parents=True)
-            write_inputs(self._work)
+            self.inputs(self._work)
             for command in self.verb.before:
                 end = self._run(command)
                 assert end.code == 0, end.output
@@ -146,9 +147,10 @@ class Matrix:
     def _half_written(self, fault: Fault) -> Iterator[str]:
         for name, content in files(self._work).items():
             if is_scratch(name):
-                if fault.value not in (signal.SIGKILL, signal.SIGTERM):
+                # A second Ctrl-C may end the removal, too.
+                if fault.value not in (signal.SIGKILL, signal.SIGTERM) and fault.times == 1:
                     yield f"{name}: left by a command that could have removed it"
-            elif not is_appended(name) and not name.endswith((MANIFEST, UNFINISHED)):
+            elif not may_be_partial(name) and not name.endswith((MANIFEST, UNFINISHED)):
                 whole = [v.get(name) for v in (self._old, self._new)]
                 if common(name, content) not in [common(name, v) for v in whole if v is not None]:
                     yield f"{name}: neither as before nor as it should be"

@@ -21,16 +21,18 @@ def remember(folder: Path) -> None:
     from sfr_eval.metrics.table import metric_table
     from sfr_eval.suites.suite import load_suite
 
-    parse = functools.cache(yaml.safe_load)
-    yaml.safe_load = lambda text: copy.deepcopy(parse(text))
+    parser: Any = yaml
+    parse = functools.cache(parser.safe_load)
+    parser.safe_load = lambda text: copy.deepcopy(parse(text))
     load_suite("persona")
     metric_table()
     _remember_figures(folder)
 
 
 def _remember_figures(folder: Path) -> None:
-    from sfr_eval.report import figures
+    from sfr_eval.report import figures as module
 
+    figures: Any = module
     sheet, saved = figures._sheet, figures._saved
 
     @contextmanager
@@ -47,7 +49,7 @@ def _remember_figures(folder: Path) -> None:
         if key and file.is_file():
             return file.read_bytes()
         with sheet(group, **options) as drawn:
-            content = saved(drawn, kind)
+            content: bytes = saved(drawn, kind)
         if key:
             part = file.with_suffix(f".{os.getpid()}")
             part.write_bytes(content)

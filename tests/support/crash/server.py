@@ -14,13 +14,14 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 PATIENCE = float(os.environ.get("SFR_EVAL_TEST_PATIENCE", "120"))
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE = 5.0  # seconds in which what a command started has to end after it
 
 
-def serve() -> dict[str, object]:
+def serve() -> dict[str, Any]:
     """Answer until stdin ends. Returns, in a child, the case that it is to become."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans become our children
     for line in sys.stdin:
@@ -80,16 +81,16 @@ def _children() -> list[int]:
     return [int(pid) for pid in children.split()]
 
 
-def become(case: dict[str, object]) -> None:
+def become(case: dict[str, Any]) -> None:
     """Run the command line, and end as it ends."""
     from sfr_eval import cli
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(str(case["folder"]))
-    os.environ.update(case["environment"])  # type: ignore[call-overload]
+    os.environ.update(case["environment"])
     log = os.open(str(case["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
-    sys.argv = ["sfr-eval", *case["arguments"]]  # type: ignore[misc]
+    sys.argv = ["sfr-eval", *case["arguments"]]
     shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
     roots = str(case["folder"]).encode()
     shim.arm(roots, ctypes.c_long(case["at"]), case["action"], case["value"], case["times"], log)

@@ -70,9 +70,10 @@ def is_scratch(name: str) -> bool:
     return _SCRATCH.search(name) is not None
 
 
-def is_appended(name: str) -> bool:
-    """Whether rows are added to a file."""
-    return _APPENDED.search(name) is not None
+def may_be_partial(name: str) -> bool:
+    """Whether rows are added to a file, or the Trainer writes it under its own name: a checkpoint
+    counts only with the file that it writes last."""
+    return _APPENDED.search(name) is not None or "/checkpoint-" in name
 
 
 def _row(line: bytes) -> bytes:

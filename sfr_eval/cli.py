@@ -25,7 +25,6 @@ from sfr_eval.commands.train import train
 from sfr_eval.commands.view import view
 from sfr_eval.errors import RunError, UserError, did_you_mean, nearest_names
 from sfr_eval.util.progress import log
-from sfr_eval.util.untrusted import clean
 from sfr_eval.version import __version__
 
 COMMANDS = (
@@ -105,7 +104,8 @@ def main() -> None:
 
 def _show_traceback() -> None:
     """Show where an error came from, without our keys: an error of a client quotes its request."""
-    sys.stderr.write(clean(traceback.format_exc()))
+    for line in traceback.format_exc().splitlines():
+        log(line)
 
 
 def _usage(error: click.ClickException) -> str:

@@ -1,6 +1,5 @@
 """What tensors the weight files of a checkpoint hold, read without their values."""
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,14 +43,14 @@ def _unpickled(file: Path) -> Mapping[str, StoredTensor]:
                 content = torch.load(file, map_location="meta", weights_only=True, mmap=True)
             except RuntimeError:  # of the older format, which cannot be mapped
                 content = torch.load(file, map_location="meta", weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"{file}: is a pickle that holds more than weights, and may run code; do not load it: "
-            "ask for safetensors"
-        ) from None
     except UserError:
         raise
-    except Exception:  # noqa: BLE001 (a damaged pickle fails in whatever it was about to build)
+    except Exception as error:  # noqa: BLE001 (a damaged pickle fails in whatever it would build)
+        if type(error).__name__ == "UnpicklingError":  # of the module that nothing here imports
+            raise UserError(
+                f"{file}: is a pickle that holds more than weights, and may run code; do not load "
+                "it: ask for safetensors"
+            ) from None
         raise UserError(f"{file}: is not a file of weights, or damaged; copy it again") from None
     if not isinstance(content, Mapping):
         raise UserError(f"{file}: holds no table of tensors; save the weights as safetensors")

@@ -39,7 +39,7 @@ def read_yaml(file: Path) -> Any:
     try:
         text = plain_text(file)
         _refuse_yaml_bomb(text, file)
-        return yaml.load(text, Loader=_LOADER)  # which builds plain values only, like safe_load
+        return _safe_load(text)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -54,6 +54,13 @@ def read_yaml(file: Path) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:  # a number, date, key
         problem, *_ = str(error).splitlines()
         raise UserError(f"{file}: malformed YAML: {problem}") from None
+
+
+def _safe_load(text: str) -> Any:
+    """Build plain values only, in C where libyaml is there, which is ten times as fast."""
+    if hasattr(yaml, "CSafeLoader"):
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    return yaml.safe_load(text)
 
 
 def _refuse_yaml_bomb(text: str, file: Path) -> None:

@@ -45,7 +45,10 @@ def _broken(tree: ast.AST, *, inside: bool) -> Iterator[str]:
         if called in ("marshal.load", "marshal.loads") and not inside:
             yield f"{node.lineno}: {called}"  # jobs are written with it, and read inside alone
         if called.startswith("yaml.") and name.endswith(("load", "load_all")):
-            safe = name.startswith("safe_") or given.get("Loader") in ("yaml.SafeLoader",)
+            safe = name.startswith("safe_") or given.get("Loader") in (
+                "yaml.SafeLoader",
+                "yaml.CSafeLoader",
+            )
             if not safe:
                 yield f"{node.lineno}: {called} without SafeLoader"
         if called == "torch.load" and given.get("weights_only") != "True":

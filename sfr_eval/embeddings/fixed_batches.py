@@ -104,13 +104,14 @@ def batches_of(lengths: Sequence[int], *, window: int | None) -> list[tuple[list
     """Return (rows, width) of each batch, the widest first. The width depends on a row's length
     alone. Where there is room each row has padding: without any, transformers leaves out the
     mask, and takes another kernel."""
-    by_width: dict[int, list[int]] = defaultdict(list)
+    by_shape: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for row, length in enumerate(lengths):
         padded = (length // STEP + 1) * STEP
-        by_width[padded if window is None or padded <= window else length].append(row)
+        has_room = window is None or padded <= window
+        by_shape[padded if has_room else length, has_room].append(row)
     return [
         (rows[start : start + ROWS], width)
-        for width, rows in sorted(by_width.items(), reverse=True)
+        for (width, _), rows in sorted(by_shape.items(), reverse=True)
         for start in range(0, len(rows), ROWS)
     ]
 

@@ -62,11 +62,12 @@ class Preflight:
             self.panel.close()
 
 
-def preflight(config: RunConfig) -> Preflight:
+def preflight(config: RunConfig, *, weights: bool = True) -> Preflight:
     """Check all that a run needs. Raises UserError for the first thing that is missing or wrong;
-    nothing has been written by then. Judges are contacted last, since only they cost time."""
+    nothing has been written by then. Judges are contacted last, since only they cost time.
+    `weights`: see `check_plan`."""
     model = check_model(config)
-    return with_judges(check_plan(model, model.config))
+    return with_judges(check_plan(model, model.config, weights=weights))
 
 
 def preflight_sweep(config: RunConfig) -> tuple[Path, list[Preflight]]:
@@ -146,8 +147,11 @@ def check_model(config: RunConfig) -> Model:
     return Model(config=config, suites=suites, own_suites=own, subject=subject, trackers=trackers)
 
 
-def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Preflight:
-    """Plan the run of one decoder and check its folder, and its prompts unless that was done."""
+def check_plan(
+    model: Model, config: RunConfig, *, prompts: bool = True, weights: bool = True
+) -> Preflight:
+    """Plan the run of one decoder and check its folder, and its prompts unless that was done.
+    `weights`: whether those of the folder are the model's, as they are not of one in memory."""
     suites, subject = model.suites, model.subject
     config = with_prompt_format(config, suites)
     plan = plan_run(model, config)
@@ -165,7 +169,7 @@ def check_plan(model: Model, config: RunConfig, *, prompts: bool = True) -> Pref
             if line not in subject.said:  # of another decoder of a sweep
                 log(f"warning: {line}")
             subject.said.add(line)
-        subject.check_engine(plan)
+        subject.check_engine(plan, weights=weights)
     check_same_plan(folder, stored, config, plan)
     thinking = think_tags(stored, subject, plan)
     check_space(folder.path, plan)

@@ -163,10 +163,10 @@ class Subject:
             hashes[part.suite.id] = {asked.id: now}
         return hashes
 
-    def check_engine(self, plan: "Plan") -> None:
+    def check_engine(self, plan: "Plan", *, weights: bool = True) -> None:
         """Raise UserError if the engine cannot serve the checkpoint; it is not started."""
         serving = self.config.serving
-        if ENGINES[self.engine].has_weights:
+        if weights and ENGINES[self.engine].has_weights:
             check_shapes(self.checkpoint, trust_remote_code=serving.trust_remote_code)
         if self.engine == "vllm" and serving.engine != "ray":  # whose nodes may be other machines
             longest = max(

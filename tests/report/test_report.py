@@ -187,10 +187,10 @@ def test_what_a_reader_must_know_stands_on_top(copied: RunFolder) -> None:
     for number in range(4):
         samples[number] = replace(samples[number], status="truncated")
     samples[4] = replace(samples[4], status="error", text="", error="no answer")
+    results = folder.read_results().stored()
     folder.seal(samples)
     partial = {"status": "partial", "config": StoredConfig(limit=5)}
     folder.write_manifest(Manifest.load(folder.path).model_copy(update=partial))
-    results = folder.read_results().stored()
     for row in results["estimates"]:
         if row["metric"] == "style_accuracy":
             row |= {"value": None, "low": None, "high": None, "reason": "no style probe: few"}

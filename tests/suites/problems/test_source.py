@@ -16,8 +16,11 @@ from tests.suites.problems.conftest import load, problems
         ("{", "rows.jsonl:1: is not JSON"),
         ('{"task_id": 1}', "rows.jsonl:1: test_list: missing"),
         ('{"task_id": "x", "test_list": ["assert 1"]}', "needs a text or a prompt"),
-        ('{"task_id": "x", "text": "t", "test_list": ["a"]}\n' * 2, "two problems have the id x"),
-        ('{"task_id": 5, "text": "t", "test_list": ["a"]}', "no problems of the test split"),
+        (
+            '{"task_id": "x", "text": "t", "test_list": ["assert a"]}\n' * 2,
+            "two problems have the id x",
+        ),
+        ('{"task_id": 5, "text": "t", "test_list": ["assert a"]}', "no problems of the test split"),
         ("[3]", "rows.jsonl: row 1"),
     ],
 )

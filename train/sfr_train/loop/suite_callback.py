@@ -105,7 +105,7 @@ class SuiteCallback(TrainerCallback):
                     _write_stand_in(stand_in, model, tokenizer, step=step)
                     output = folder / f"step-{step}"
                     shutil.rmtree(output, ignore_errors=True)  # of an earlier training
-                    ready = preflight(self._config(stand_in, output))
+                    ready = preflight(self._config(stand_in, output), weights=False)
                     requests = list(ready.plan.requests())
                     prompter = ready.subject.prompter
                     LiveSampler(model, prompter=prompter, processes=1).check(requests)

@@ -62,7 +62,7 @@ class DiversityReward:
         embeddings = self._embeddings([reply_text(c) for c in completions])
         good = np.ones((len(embeddings), 1), dtype=np.float32)
         if self._quality is not None:
-            values = self._quality(prompts, completions, **columns)
+            values = self._quality(prompts=prompts, completions=completions, **columns)
             good[:, 0] = [value is not None and value > 0 for value in values]
         gathered = gather_rows(prompts, np.hstack([embeddings, good]))
         rows, counted = gathered.rows[:, :-1], gathered.rows[:, -1] > 0
@@ -110,6 +110,6 @@ class OneReading:
         """Return one number per completion, None where the quality cannot judge."""
         batch = (prompts, completions)
         if self._batch is None or any(a is not b for a, b in zip(self._batch, batch, strict=True)):
-            self._values = self._quality(prompts, completions, **columns)
+            self._values = self._quality(prompts=prompts, completions=completions, **columns)
             self._batch = batch
         return list(self._values)

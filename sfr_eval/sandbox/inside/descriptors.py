@@ -23,9 +23,9 @@ def named_in(code: str) -> bool:
 
 def offer() -> None:
     """Let the program that this process becomes use the names."""
-    builtins.open = io.open = partial(_open_file, io.open)  # type: ignore[assignment]
+    builtins.open = io.open = partial(_open_file, io.open)
     os.open = partial(_open, os.open)
-    os.stat = partial(_stat, os.stat)  # type: ignore[assignment]
+    os.stat = partial(_stat, os.stat)
 
 
 def _number(name: Any) -> int | None:

@@ -11,7 +11,7 @@ import time
 from types import CodeType
 from typing import Any
 
-from . import confine, fresh, root
+from . import confine, descriptors, fresh, root
 from .filters import Filter
 from .wire import read_frame, write_frame, write_json
 
@@ -155,6 +155,8 @@ def _run_test(
                     os.dup2(pipe, fd)
                     os.close(pipe)
                 fresh.to_null(2)
+                if descriptors.named_in(job["code"]):
+                    descriptors.offer()
                 status = fresh.run_main(program, note)
         finally:
             os._exit(status)

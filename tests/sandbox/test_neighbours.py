@@ -130,8 +130,8 @@ def watch() -> Iterator[Peak]:
                     threads += len(os.listdir(f"/proc/{pid}/task"))
                     descriptors += len(os.listdir(f"/proc/{pid}/fd"))
             disk = 0
-            for file in Path("/tmp").glob("sfr-eval-*/**/*"):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # a folder may vanish while it is read
+                for file in Path("/tmp").glob("sfr-eval-*/**/*"):
                     disk += file.lstat().st_blocks * 512
             peak.memory, peak.threads = max(peak.memory, memory), max(peak.threads, threads)
             peak.descriptors = max(peak.descriptors, descriptors)

@@ -12,6 +12,7 @@ import yaml
 
 from natural_arm.arms import ARMS, BASE, REPLICATES, job
 from sfr_eval.api import load
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import load_suite
 from sfr_eval.suites.teacher.chats import teacher_chats
 from sfr_eval.util.assets import find_suite
@@ -105,7 +106,7 @@ def _chats(replicate: int, *, place: Place) -> Path:
     command += ["--samples", str(EACH), "--max-tokens", "80", "--temperatures", "1"]
     command += ["--seed", str(1_000 + replicate), "--metrics", "facts", "--output", str(output)]
     _command(*command)
-    samples = load(output)._folder.sealed_samples()
+    samples = RunFolder(output).sealed_samples()
     rows = teacher_chats(load_suite(str(named), sees="name"), samples)
     write_atomic(file, "".join(f"{json.dumps(row)}\n" for row in rows))
     return file

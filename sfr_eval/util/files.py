@@ -16,6 +16,7 @@ from sfr_eval.errors import RunError, UserError
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 _scratch_locks: dict[Path, int] = {}  # scratch folder of this process -> descriptor of its lock
+_searched: set[tuple[int, Path]] = set()  # (process, folder) whose abandoned files are removed
 
 
 def write_atomic(file: Path, content: str | bytes) -> None:
@@ -30,9 +31,13 @@ def atomic_path(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`, which replaces it when the block ends and is removed on
     error. Its name cannot be guessed, and its mode follows the user's umask.
 
-    A killed writer cannot remove its file: the next one in this folder does.
+    A killed writer cannot remove its file: the next process that writes into this folder does, and
+    once, since a cache may hold as many files as there are prompts.
     """
-    remove_abandoned(file.parent)
+    place = (os.getpid(), file.parent)
+    if place not in _searched:
+        _searched.add(place)
+        remove_abandoned(file.parent)
     with _temporary(file) as temporary:
         yield temporary
         with temporary.open("rb") as stream:

@@ -22,7 +22,7 @@ from sfr_eval.sandbox.attempt import (
 from sfr_eval.sandbox.checker import Checker, fields
 from sfr_eval.sandbox.evalplus import run_calls
 from sfr_eval.sandbox.flaws import flaw
-from sfr_eval.sandbox.host import Host, Session, TimedOut, TooMuch
+from sfr_eval.sandbox.host import Host, HostError, Session, TimedOut, TooMuch
 from sfr_eval.sandbox.replies import EXCEPTION, captured, printed, returned, token_reply
 from sfr_eval.sandbox.types import (
     AssertsProblem,
@@ -140,6 +140,9 @@ def _run_faithful(
         if reply is None:
             break
         facts = json.loads(reply)  # from the keeper
+        if "infrastructure" in facts:
+            session.end()
+            raise HostError(facts["infrastructure"])
         try:
             output = session.receive(deadline=deadline)
         except (TimedOut, TooMuch):

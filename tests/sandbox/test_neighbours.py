@@ -36,6 +36,11 @@ SERVER_BYTES = 2**29
 HONEST_SECONDS = (
     "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\n"
 )
+HONEST_THREADS = (
+    "import threading\nevent = threading.Event()\n"
+    "threads = [threading.Thread(target=event.wait) for _ in range(100)]\n"
+    "for t in threads: t.start()\nevent.set()\nfor t in threads: t.join()\n"
+)
 HOGS = {
     "all cores": "import hashlib, threading\ndef g():\n    while True:\n"
     "        hashlib.sha256(bytes(10**6))\nfor _ in range(60): threading.Thread(target=g).start()",
@@ -47,6 +52,13 @@ HOGS = {
     "    open(f'/tmp/{n}', 'wb').write(bytes(2**22))",
     "all pipes": "import os, time\nx = []\ntry:\n    while True:\n        x.append(os.pipe())\n"
     "        os.set_blocking(x[-1][1], False)\n        os.write(x[-1][1], bytes(10**6))\n"
+    "except OSError: time.sleep(99)",
+    "large pipes": "import fcntl, os, time\nx = []\ntry:\n    while True:\n        x += os.pipe()\n"
+    "        try: fcntl.fcntl(x[-1], 1031, 2**20)\n        except OSError: pass\n"
+    "except OSError: time.sleep(99)",
+    "descriptors on their way": "import array, socket, time\nx = []\ntry:\n    while True:\n"
+    "        x += socket.socketpair()\n        n = array.array('i', [0] * 250)\n"
+    "        x[-1].sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, n)])\n"
     "except OSError: time.sleep(99)",
     "slow exit": "import mmap\nm = mmap.mmap(-1, 2**30)\nfor i in range(0, 2**30, 4096): m[i] = 1",
 }
@@ -63,12 +75,14 @@ def problem_of(form: str, *, right: int) -> Problem:
 
 
 def hostile_programs() -> list[Program]:
-    """Returns attacks in all forms; all of them would have to answer 2."""
+    """Returns attacks in all forms, all hogs among them; they would have to answer 2."""
     codes = {**ATTACKS, **CHANGES, **{name: first for name, (first, _) in TRACES.items()}}
     codes = {name: filled(text) for name, text in codes.items()}
     codes |= {name: text + "\ndef f(x): return 0" for name, text in {**SIGNALS, **HOGS}.items()}
-    turns = itertools.product(("asserts", "stdin", "call"), codes.items())
-    kept = sorted(turns, key=lambda turn: hash_of(turn[0] + turn[1][0]))[:NUMBER]
+    turns = list(itertools.product(("asserts", "stdin", "call"), codes.items()))
+    turns.sort(key=lambda turn: hash_of(turn[0] + turn[1][0]))
+    chosen = sorted(turns, key=lambda turn: turn[1][0] not in HOGS)[:NUMBER]
+    kept = [turn for turn in turns if turn in chosen]
     programs = []
     for form, (name, code) in kept:
         text = f"{code}\nprint(f(int(input())))" if form == "stdin" else code
@@ -93,11 +107,12 @@ def hash_of(text: str) -> int:
 
 
 def honest_programs() -> list[Program]:
-    """Returns right and wrong programs, quick ones and slow ones, in all forms."""
+    """Returns right and wrong programs, quick, slow and with threads, in all forms."""
     programs = []
     for number in range(NUMBER):
         form = ("asserts", "stdin", "call")[number % 3]
         code = HONEST_SECONDS + RIGHT if number % 20 == 0 else RIGHT
+        code = HONEST_THREADS + code if number % 10 == 1 else code
         code += "\nprint(f(int(input())))" if form == "stdin" else ""
         right = 3 if number % 7 == 0 else 2
         problem = problem_of(form, right=right)
@@ -165,7 +180,7 @@ def test_hostile_programs_harm_no_honest_ones(tier: Tier, user: int) -> None:
     assert {p.id for p in hostile if beside[p.id].passed} == set()
     assert {p.id for p in hostile if beside[p.id].status == "not_scored"} == set()
     assert peak.memory < WORKERS * (LIMITS.memory_bytes + LIMITS.temporary_bytes + SERVER_BYTES)
-    assert peak.threads < WORKERS * (LIMITS.processes + 20 if tier != "landlock" else 1500)
+    assert peak.threads < WORKERS * (LIMITS.processes + 20)
     assert peak.descriptors < WORKERS * (3 * 256 + 60)
     assert peak.disk < 10 * 2**20
     assert {name for name in os.listdir("/tmp") if name.startswith("sfr-eval-")} <= before

@@ -20,6 +20,7 @@ _USED: dict[str, tuple[int | None, int | None]] = {
     "fcntl": (72, 25),
     "prctl": (157, 167),
     "prlimit64": (302, 261),
+    "seccomp": (317, 277),
     "socketpair": (53, 199),
 }
 REFUSED: dict[str, tuple[int | None, int | None]] = {
@@ -31,6 +32,8 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "bind": (49, 200),
     "connect": (42, 203),
     "listen": (50, 201),
+    "sendmsg": (46, 211),  # descriptors on their way count for the user, the server included
+    "sendmmsg": (307, 269),
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),

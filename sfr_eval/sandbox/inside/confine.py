@@ -50,6 +50,7 @@ _NO_CAPABILITIES = (
 )
 _CLONE, _RESTRICT = (ctypes.c_long(_number(name)) for name in ("clone", "landlock_restrict_self"))
 _SECCOMP, _FILTER_MODE = ctypes.c_int(22), ctypes.c_ulong(2)
+_SET_FILTER, _NEW_LISTENER, _WAIT_FOR_KILL = 1, 8, 32
 _DUMPABLE = ctypes.c_int(4)
 _NO, _YES = ctypes.c_ulong(0), ctypes.c_ulong(1)
 
@@ -157,6 +158,14 @@ def limit_program(*, processes: int | None, cpu_seconds: int) -> None:
 def apply_seccomp(program: Filter) -> None:
     """Install the filter for this process and its future threads."""
     _prctl(_SECCOMP, _FILTER_MODE, ctypes.byref(program))
+
+
+def listen_seccomp(program: Filter) -> int:
+    """Like `apply_seccomp`; return a descriptor on which the calls arrive that the filter asks
+    about. Once a request has been read, only a fatal signal ends the caller's wait."""
+    flags = ctypes.c_uint(_NEW_LISTENER | _WAIT_FOR_KILL)
+    number = ctypes.c_long(_number("seccomp"))
+    return _call(number, ctypes.c_uint(_SET_FILTER), flags, ctypes.byref(program))
 
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8

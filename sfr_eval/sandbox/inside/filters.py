@@ -18,16 +18,16 @@ class Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
 
 
-_LATER = ("fork", "vfork", "pidfd_open", "kcmp")
+_LATER = ("fork", "vfork", "pidfd_open", "kcmp", "sendmsg")
 """Refused to programs only: the server and the keeper need them, or may have them."""
 
 _CONTROLS = (0x5401, 0x802C542A, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 """What ioctl may do: TCGETS, TCGETS2, TIOCGPGRP, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX.
 Among the others are flags and versions of files, which outlive the program."""
-_DESCRIPTOR_CONTROLS = (*range(8), 9, 36, 37, 38, 1027, 1030, 1031, 1032, 1034)
-"""What fcntl may do: F_DUPFD, flags, locks, F_GETOWN, F_DUPFD_QUERY, F_DUPFD_CLOEXEC, sizes of
-pipes, F_GET_SEALS. Among the others are hints that stay with a file, leases, and signals to
-others."""
+_DESCRIPTOR_CONTROLS = (*range(8), 9, 36, 37, 38, 1027, 1030, 1032, 1034)
+"""What fcntl may do: F_DUPFD, flags, locks, F_GETOWN, F_DUPFD_QUERY, F_DUPFD_CLOEXEC,
+F_GETPIPE_SZ, F_GET_SEALS. Among the others are hints that stay with a file, leases, signals to
+others, and larger pipes, which make those of the same user's other programs smaller."""
 _PROCESS_CONTROLS = (1, 4)
 """What prctl may not do: PR_SET_PDEATHSIG (the program would outlive its server) and
 PR_SET_DUMPABLE (its end would start a handler of the host)."""
@@ -36,25 +36,31 @@ _ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE_THREAD = 0x00010000
 _UNIX, _STREAM, _TYPE_BITS = 1, 1, 0xF
 _LOAD, _AND, _EQUAL, _AT_LEAST, _BIT_SET, _ANSWER = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_ALLOW, _KILL, _ERRNO, _ASK = 0x7FFF0000, 0x80000000, 0x00050000, 0x7FC00000
 _EPERM, _EINVAL, _ENOTTY, _ENOSYS = 1, 22, 25, 38
 _FATAL = (1, 3, 6, 9, 10, 12, 15)  # hang-up, quit, abort, kill, user signals, terminate
 _ARGUMENTS = (16, 24, 32)  # where the lower halves of the arguments are
 
 
-def server_filter() -> Filter:
+def server_filter(*, controls: Iterable[int] = ()) -> Filter:
     """Return the filter for a server and its children: calls that neither needs fail with EPERM.
-    Only pairs of connected stream sockets can be made, and limits set of the caller itself."""
+    Only pairs of connected stream sockets can be made, and limits set of the caller itself.
+    `controls` is what ioctl may do besides."""
     names = [name for name in calls.REFUSED if name not in _LATER]
     return _program(
         [
             *_refusals(names),
-            *_only("ioctl", argument=1, values=_CONTROLS, error=_ENOTTY),
+            *_only("ioctl", argument=1, values=(*_CONTROLS, *controls), error=_ENOTTY),
             *_only("fcntl", argument=1, values=_DESCRIPTOR_CONTROLS, error=_EINVAL),
             *_only("prlimit64", argument=0, values=(0,), error=_EPERM),
             *_stream_pairs(),
         ]
     )
+
+
+def thread_filter() -> Filter:
+    """Return the filter that lets a listener decide about each new thread."""
+    return _program(_clone(threads=_ASK, processes=_ALLOW))
 
 
 def program_filter(*, first: bool, metadata: bool) -> Filter:
@@ -70,13 +76,7 @@ def program_filter(*, first: bool, metadata: bool) -> Filter:
         for name, argument in (("kill", 1), ("tkill", 1), ("tgkill", 2)):
             lines += _never(name, argument=argument, values=_FATAL, answer=_KILL)
     lines += _never("prctl", argument=0, values=_PROCESS_CONTROLS, answer=_ERRNO | _EPERM)
-    threads_only = [
-        _line(_LOAD, 0, 0, _ARGUMENTS[0]),
-        _line(_BIT_SET, 1, 0, _CLONE_THREAD),
-        _REFUSE,
-        _line(_ANSWER, 0, 0, _ALLOW),
-    ]
-    return _program([*lines, *_call("clone", threads_only)])
+    return _program([*lines, *_clone(threads=_ALLOW, processes=_ERRNO | _EPERM)])
 
 
 def _line(code: int, yes: int, no: int, k: int) -> bytes:
@@ -90,6 +90,17 @@ def _call(name: str, body: list[bytes]) -> list[bytes]:
     """Return lines that run `body`, which ends with an answer, for this call alone."""
     number = calls.number(name)
     return [] if number is None else [_line(_EQUAL, 0, len(body), number), *body]
+
+
+def _clone(*, threads: int, processes: int) -> list[bytes]:
+    """Return lines that answer a call for a new thread and one for a new process."""
+    body = [
+        _line(_LOAD, 0, 0, _ARGUMENTS[0]),
+        _line(_BIT_SET, 0, 1, _CLONE_THREAD),
+        _line(_ANSWER, 0, 0, threads),
+        _line(_ANSWER, 0, 0, processes),
+    ]
+    return _call("clone", body)
 
 
 def _refusals(names: Iterable[str]) -> list[bytes]:

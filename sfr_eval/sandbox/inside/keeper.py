@@ -131,10 +131,13 @@ def _run_test(
     note: mmap.mmap,
 ) -> tuple[dict[str, Any], bytes]:
     call = job["how"] == "faithful-functional"
-    input_read, input_write = os.pipe()
-    output_read, output_write = os.pipe()
-    started = time.monotonic()
-    pid = fork()
+    try:
+        (input_read, input_write), (output_read, output_write) = os.pipe(), os.pipe()
+        started = time.monotonic()
+        pid = fork()
+    except OSError as error:  # the user has no process or descriptor left: no fault of the program
+        write_json(wire, {"infrastructure": f"no process for a test: {error}"})
+        os._exit(0)
     if pid == 0:
         status = 1
         try:

@@ -5,12 +5,15 @@ import struct
 
 import pytest
 
-from sfr_eval.sandbox.inside import calls, filters
+from sfr_eval.sandbox.inside import calls, filters, threads
 
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[calls.MACHINE]
 ALLOWED, EPERM, EINVAL, ENOTTY, ENOSYS = 0x7FFF0000, 0x50001, 0x50016, 0x50019, 0x50026
 KILLED = 0x80000000
+ASKED, RECEIVE = 0x7FC00000, 0xC0502100
 SERVER = filters.server_filter()
+COUNTING = filters.server_filter(controls=threads.CONTROLS)
+ASKING = filters.thread_filter()
 BOXED = filters.program_filter(first=True, metadata=True)
 LOWER = filters.program_filter(first=False, metadata=False)
 
@@ -58,6 +61,16 @@ def answer(program: filters.Filter, name: str, *arguments: int) -> int:
         (SERVER, ("fcntl", 3, 1036), EINVAL),  # F_SET_RW_HINT
         (SERVER, ("fcntl", 3, 8), EINVAL),  # F_SETOWN
         (SERVER, ("sched_setaffinity", 0), EPERM),
+        (SERVER, ("ioctl", 3, RECEIVE), ENOTTY),
+        (COUNTING, ("ioctl", 3, RECEIVE), ALLOWED),
+        (COUNTING, ("ioctl", 3, 0x40086602), ENOTTY),
+        (SERVER, ("sendmsg", 3), ALLOWED),  # the server sends each program's socket
+        (SERVER, ("fcntl", 3, 1031), EINVAL),  # F_SETPIPE_SZ
+        (ASKING, ("clone", 0x3D0F00), ASKED),
+        (ASKING, ("clone", 17), ALLOWED),
+        (ASKING, ("kill", 1, 9), ALLOWED),
+        (BOXED, ("sendmsg", 3), EPERM),
+        (SERVER, ("sendmmsg", 3), EPERM),
         (BOXED, ("prctl", 4, 1), EPERM),
         (BOXED, ("prctl", 15, 1), ALLOWED),  # the name of a thread
         (BOXED, ("clone", 17), EPERM),
@@ -71,6 +84,7 @@ def answer(program: filters.Filter, name: str, *arguments: int) -> int:
         (LOWER, ("utimensat", 0), EPERM),
         (LOWER, ("kill", 1, 9), ALLOWED),  # Landlock confines it
         (LOWER, ("clone", 17), EPERM),
+        (LOWER, ("clone", 0x3D0F00), ALLOWED),  # but the other filter asks
     ],
 )
 def test_what_a_filter_answers(

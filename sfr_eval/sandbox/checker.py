@@ -7,17 +7,14 @@ then wrong. Most right answers never get there, since they are, byte for byte, w
 
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
+from sfr_eval.sandbox.checker_forks import FORKS
 from sfr_eval.sandbox.host import HostError
 from sfr_eval.sandbox.inside.wire import frame, json_frame
-from sfr_eval.sandbox.isolation import ENVIRONMENT
 from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, HumanEvalProblem, Outcome
 
 TOO_MUCH: Outcome = ("wrong", "the answer takes too much time or memory to compare")
@@ -30,11 +27,6 @@ _START_SECONDS = 120.0  # enough for a heavily loaded machine
 _WALL_SECONDS = 120.0  # the limit on CPU time comes first, unless the machine hardly runs it
 _MOST_PLANS = 4096
 _REFERENCE_BYTES = 2**28
-_ROOT = Path(__file__).parents[2]
-_PROGRAM = (
-    "import sys; sys.path.insert(0, {!r}); "
-    "from sfr_eval.sandbox.checker_process import main; main({})"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,7 @@ class Checker:
 
     def __init__(self, *, seconds: int = SECONDS) -> None:
         self.seconds = seconds
-        self._process: subprocess.Popen[bytes] | None = None
+        self.pid: int | None = None  # of the process, while there is one
         self._wire: socket.socket | None = None
         self._references: dict[tuple[object, ...], Reference | str] = {}
         self._json: dict[FunctionalProblem, bool] = {}
@@ -91,13 +83,12 @@ class Checker:
 
     def close(self) -> None:
         """End the process. Safe to call twice."""
-        process, self._process = self._process, None
         wire, self._wire = self._wire, None
+        pid, self.pid = self.pid, None
         if wire is not None:
             wire.close()
-        if process is not None:
-            process.kill()
-            process.wait()
+        if pid is not None:
+            FORKS.end(pid)
 
     def ask(self, question: str, *values: Any, replies: Sequence[bytes] = ()) -> Any:
         """Return the answer to one of the questions of answers.py about values, which become JSON,
@@ -163,23 +154,13 @@ class Checker:
             del sizes[oldest], self._references[oldest]
 
     def _start(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-c", _PROGRAM.format(str(_ROOT), self.seconds)],
-                env=dict(ENVIRONMENT),
-                cwd="/",
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._wire = ours
         try:
-            _receive(ours, deadline=time.monotonic() + _START_SECONDS)
+            self._wire = FORKS.fork(self.seconds)
+            self.pid = _receive(self._wire, deadline=time.monotonic() + _START_SECONDS)
         except OSError:
             self.close()
             raise HostError("the process that compares answers did not start") from None
-        return ours
+        return self._wire
 
 
 def fields(problem: AssertsProblem | HumanEvalProblem) -> tuple[Any, ...]:

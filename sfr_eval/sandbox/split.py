@@ -25,11 +25,13 @@ Check = Callable[[Any], bool]
 @dataclass(frozen=True, slots=True)
 class Item:
     """One assert. `check` takes the answer's form; None if `inside` is a whole statement. `right`
-    is the reply of a program that returns exactly what is expected, if there is only one."""
+    is the reply of a program that returns exactly what is expected, if there is only one. `calls`:
+    the answer comes from something that only the program can define."""
 
     inside: str
     check: Check | None
     right: str | None = None
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def plan_asserts(problem: AssertsProblem) -> Plan:
         except _UNREADABLE as error:
             return Plan(problem.setup, (), _flaw(error))
         statements += body
-        items += [_item(statement) for statement in body]
+        items += [_item(statement, text.strip()) for statement in body]
     return _checked(Plan(problem.setup, tuple(items)), statements)
 
 
@@ -104,8 +106,7 @@ def _checked(plan: Plan, statements: Sequence[ast.stmt]) -> Plan:
     in `if False:`, which shows when a program that defines nothing passes."""
     if not any(_decides(node) for statement in statements for node in ast.walk(statement)):
         return replace(plan, flaw=_NO_TESTS)
-    outside = [item.inside for item in plan.items if item.check is not None]
-    return replace(plan, sure=any(map(_calls_the_program, outside)))
+    return replace(plan, sure=any(item.calls for item in plan.items))
 
 
 def _decides(node: ast.AST) -> bool:
@@ -117,9 +118,9 @@ def _decides(node: ast.AST) -> bool:
     return isinstance(node, ast.Raise)
 
 
-def _calls_the_program(expression: str) -> bool:
+def _calls_the_program(expression: ast.expr) -> bool:
     """Whether an expression calls a function that Python itself does not have."""
-    calls = (node for node in ast.walk(ast.parse(expression)) if isinstance(node, ast.Call))
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
     names = (call.func.id for call in calls if isinstance(call.func, ast.Name))
     return any(not hasattr(builtins, name) for name in names)
 
@@ -138,14 +139,25 @@ class _Rename(ast.NodeTransformer):
         return node
 
 
-def _item(statement: ast.stmt) -> Item:
+def _item(statement: ast.stmt, source: str = "") -> Item:
+    """Split a statement. `source` is the text that it is part of, if it is as it was there."""
     if isinstance(statement, ast.Assert):
         test = statement.test
         parts = _comparison(test) or _closeness(test) or _bare_call(test)
         if parts is not None:
             inside, check, expected = parts
-            return Item(ast.unparse(inside), check, _only_reply(check, expected))
-    return Item(ast.unparse(statement), None)
+            text = _text(inside, source)
+            calls = _calls_the_program(inside)
+            return Item(text, check, _only_reply(check, expected), calls=calls)
+    return Item(_text(statement, source), None)
+
+
+def _text(node: ast.expr | ast.stmt, source: str) -> str:
+    """Return a node's text: of its one line, if positions in it are characters, else made anew,
+    which takes longer. An assignment needs its parentheses, which are not part of it."""
+    if not source.isascii() or "\n" in source or isinstance(node, ast.NamedExpr):
+        return ast.unparse(node)
+    return source[node.col_offset : node.end_col_offset] or ast.unparse(node)
 
 
 def _only_reply(check: Check, expected: Any) -> str | None:

@@ -120,8 +120,8 @@ def test_the_oldest_references_make_room() -> None:
 def test_no_process_outlives_the_checker() -> None:
     with Checker() as checker:
         checker.ask("are_json", ("1",))
-        assert checker._process is not None
-        pid = checker._process.pid
+        assert checker.pid is not None
+        pid = checker.pid
         assert Path(f"/proc/{pid}").exists()
     assert not Path(f"/proc/{pid}").exists()
     assert pid != os.getpid()

@@ -16,7 +16,10 @@ def plan(text: str) -> list[tuple[str, bool]]:
     ("text", "inside"),
     [
         ("assert f(3) == [1, -2]", "f(3)"),
-        ("assert f (3) == (1, {2: 'x'}), 'why'", "f(3)"),
+        ("assert f (3) == (1, {2: 'x'}), 'why'", "f (3)"),
+        ("assert (x := f(1)) == 2", "(x := f(1))"),
+        ("assert f('é') == 'é'", "f('é')"),
+        ("assert (f(1,\n2)) == 2", "f(1, 2)"),
         ("assert (f([1], [2])) == None", "f([1], [2])"),
         ("assert [1] == f(2)", "f(2)"),
         ("assert set(f(1)) == set((1, 2))", "set(f(1))"),

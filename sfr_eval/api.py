@@ -90,14 +90,16 @@ class Run:
         """The values behind a metric's estimates, at its own unit (a reply, a prompt, a query or
         a set): temperature, query, persona, sample_id, value, reason."""
         import pandas as pd
-        import pyarrow.parquet as pq
+
+        from sfr_eval.store.scores import read_scores, score_files
 
         versions = {row.metric: row.version for row in self._folder.read_results().estimates}
         if metric not in versions:
             raise UserError(f"{metric}: not in this run; {did_you_mean(metric, versions)}")
         parts = [
-            pq.read_table(file, filters=[("metric", "==", metric)]).to_pandas()
-            for file in sorted((self.folder / "scores").glob(f"*@{versions[metric]}.parquet"))
+            read_scores(file, metric=metric).to_pandas()
+            for file in score_files(self.folder)
+            if file.stem.endswith(f"@{versions[metric]}")
         ]
         filled = [part for part in parts if len(part)]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()

@@ -17,6 +17,7 @@ from sfr_eval.metrics.table import metric_info
 from sfr_eval.store.manifest import Identity, Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.store.scores import read_scores
 from sfr_eval.thinking import answers
 from sfr_eval.types import Cell, Estimate, PromptKey, Sample
 
@@ -188,18 +189,14 @@ def _labels(runs: Sequence[ScoredRun]) -> list[str]:
 
 
 def _read_scores(folder: Path, name: str) -> "pd.DataFrame":
-    import pyarrow.parquet as pq
-
     file = folder / "scores" / f"{name}.parquet"
     try:
-        table = pq.read_table(file)
+        table = read_scores(file)
     except FileNotFoundError:
         raise UserError(
             f"{folder}: results.json and scores/ disagree ({file.name} is missing); "
             f"run `sfr-eval score {folder}` again"
         ) from None
-    except (ValueError, OSError):  # pyarrow's errors for a torn file and for damaged pages
-        raise UserError(f"{file}: damaged; run `sfr-eval score {folder}` again") from None
     frame: pd.DataFrame = table.to_pandas(strings_to_categorical=True)
     return frame
 

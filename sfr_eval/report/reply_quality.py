@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfr_eval.metrics.table import direction, inside_sentence, primary_metrics
+from sfr_eval.store.scores import read_scores, score_files
 from sfr_eval.types import Cell
 
 
@@ -48,13 +49,10 @@ def reply_quality(folders: Sequence[Path], suite: str, *, metrics: Iterable[str]
 
 
 def _prompt_values(folder: Path, suite: str, metric: str) -> dict[Cell, float]:
-    import pyarrow.parquet as pq
-
     values: dict[Cell, list[float]] = {}
-    for file in sorted((folder / "scores").glob("*.parquet")):
-        filters = [("metric", "==", metric), ("suite", "==", suite)]
-        columns = ["temperature", "query", "persona", "value"]
-        table = pq.read_table(file, filters=filters, columns=columns)
+    columns = ("temperature", "query", "persona", "value")
+    for file in score_files(folder):
+        table = read_scores(file, columns=columns, metric=metric, suite=suite)
         for temperature, query, persona, value in zip(
             *(column.to_pylist() for column in table.columns), strict=True
         ):

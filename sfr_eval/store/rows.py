@@ -24,7 +24,7 @@ from typing import (
     get_type_hints,
 )
 
-from sfr_eval.types import Sample, Status
+from sfr_eval.types import Sample
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.untrusted import open_for_append, whole_text
 
@@ -35,16 +35,11 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 _FSYNC_SECONDS = 5.0
-_SHORT_INTEGERS = ("index", "prompt_tokens", "completion_tokens")  # of 32 bits in samples.parquet
+_COUNTS = ("index", "prompt_tokens", "completion_tokens")
+_COUNT = (0, 2**31 - 1)  # 32 bits in samples.parquet
+_INT64 = (-(2**63), 2**63 - 1)
+_LEFT_OUT = object()
 _CHECKSUM = ',"crc":"'
-_INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
-_RANGES = {
-    "index": _INT32,
-    "seed": _INT64,
-    "prompt_tokens": _INT32,
-    "completion_tokens": _INT32,
-}
-_TEXTS = ("sample_id", "suite", "query", "persona", "status", "text", "error")
 
 
 class SampleWriter:
@@ -131,7 +126,7 @@ def decode_row(line: bytes, kind: type[Row]) -> Row | None:
         if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
             return None
         fields = json.loads(body + "}")
-        return kind(**fields) if _fits(fields, kind) else None
+        return None if _misfit(fields, kind) else kind(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -139,67 +134,61 @@ def decode_row(line: bytes, kind: type[Row]) -> Row | None:
 def sample_from(row: dict[str, Any]) -> Sample:
     """Make a sample that shares its repeated texts with others: there may be a million rows. Raises
     ValueError or TypeError for a row that none of our files holds."""
-    if not _fits(row, Sample):
+    if _misfit(row, Sample):
         raise ValueError("not a sample")
     for name in ("suite", "query", "persona", "status", "error"):
         row[name] = sys.intern(row[name])
     return Sample(**row)
 
 
-def _fits(fields: Mapping[str, Any], kind: Any) -> bool:
-    """Return whether simple fields of a row have their types, and numbers are finite and no larger
-    than a file keeps: whoever wrote the row may have written anything."""
-    for name, types in _simple_fields(kind):
-        value = fields.get(name, types)
-        if value is types:  # left out: the class itself says whether it may be
+def unstorable(sample: Sample) -> str:
+    """Return the name of a field that samples.parquet cannot hold, or "": half of a surrogate pair
+    in a text, a number out of range, or something of another type."""
+    return _misfit({name: getattr(sample, name) for name in _field_names(Sample)}, Sample)
+
+
+def _misfit(fields: Mapping[str, Any], kind: Any) -> str:
+    """Return the name of a simple field of a row that is not of its type, or "". Numbers are finite
+    and no larger than a file keeps, texts of samples can be written as UTF-8: whoever wrote the row
+    may have written anything."""
+    for name, types, choices in _simple_fields(kind):
+        value = fields.get(name, _LEFT_OUT)
+        if value is _LEFT_OUT:  # the class itself says whether it may be
             continue
+        if type(value) not in types or (choices and value not in choices):
+            return name
         if type(value) is int:
-            small = name in _SHORT_INTEGERS
-            if int not in types or not -(2**63) <= value < (2**31 if small else 2**63):
-                return False
-            if small and value < 0:
-                return False
-        elif type(value) is float:
-            if float not in types or not math.isfinite(value):
-                return False
-        elif type(value) not in types:
-            return False
-    if kind is Sample:
-        return fields.get("status") in get_args(Status) and fields.get("temperature", 0) >= 0
-    return True
+            least, most = _COUNT if name in _COUNTS else _INT64
+            if not least <= value <= most:
+                return name
+        if type(value) is float and not math.isfinite(value):
+            return name
+        if type(value) is str and kind is Sample and whole_text(value) != value:
+            return name
+        if name == "temperature" and value < 0:
+            return name
+    return ""
 
 
 @functools.cache
-def _simple_fields(kind: Any) -> tuple[tuple[str, tuple[type, ...]], ...]:
-    """Return (name, types) of the fields that hold a text, a number or nothing."""
+def _simple_fields(kind: Any) -> tuple[tuple[str, tuple[type, ...], tuple[str, ...]], ...]:
+    """Return (name, types, choices) of the fields that hold a text, a number or nothing. Without
+    choices any text will do."""
     fields = []
     for name, hint in get_type_hints(kind).items():
         parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        if get_origin(hint) is Literal:
-            parts = tuple({type(value) for value in get_args(hint)})
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        if choices:
+            parts = tuple({type(value) for value in choices})
         if all(part in (str, int, float, bool, type(None)) for part in parts):
             whole = (*parts, int) if float in parts else parts
-            fields.append((name, tuple(whole)))
+            fields.append((name, tuple(whole), choices))
     return tuple(fields)
 
 
 @functools.cache
 def _field_names(kind: "type[DataclassInstance]") -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
-
-
-def unstorable(sample: Sample) -> str:
-    """Return the name of a field that samples.parquet cannot hold, or "": half of a surrogate pair
-    in a text, a number out of range, or something of another type."""
-    for name, (least, most) in _RANGES.items():
-        value = getattr(sample, name)
-        if type(value) is not int or not least <= value <= most:
-            return name
-    for name in _TEXTS:
-        value = getattr(sample, name)
-        if not isinstance(value, str) or not (value.isascii() or whole_text(value) == value):
-            return name
-    return "" if isinstance(sample.temperature, float | int) else "temperature"
 
 
 def to_table(samples: Sequence[Sample]) -> "pa.Table":

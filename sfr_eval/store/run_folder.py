@@ -21,11 +21,11 @@ from sfr_eval.store.manifest import FILE as MANIFEST
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import FILE as RESULTS
 from sfr_eval.store.results import Results
-from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table, unstorable
+from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
-from sfr_eval.util.parquet import refuse_parquet_bomb
+from sfr_eval.util.parquet import own_rows
 from sfr_eval.util.untrusted import open_plain, plain_bytes, refuse_links
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class RunFolder:
                 raise UserError(f"{file}: cannot be read ({error.strerror})") from None
             for number, line in enumerate(lines, start=1):
                 sample = decode_row(line, Sample)
-                if sample is None or unstorable(sample):
+                if sample is None:
                     if number < len(lines):
                         self.damaged.append(f"{file}:{number}")
                     continue
@@ -123,18 +123,13 @@ class RunFolder:
         """Return the rows of samples.parquet, in plan order. Raises UserError if the file is
         missing or damaged; the manifest has its sha256."""
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         manifest = self.read_manifest()
         expected = manifest and manifest.sealed
         try:
             if expected is not None and _sha256(self.samples_file) != expected:
                 raise ValueError
-            with open_plain(self.samples_file) as stream:
-                table = pq.ParquetFile(stream)
-                refuse_parquet_bomb(table, self.samples_file)
-                batches = table.iter_batches(batch_size=8_192)
-                return [sample_from(row) for batch in batches for row in batch.to_pylist()]
+            return [sample_from(row) for row in own_rows(self.samples_file)]
         except FileNotFoundError:
             raise UserError(f"{self.path}: no samples.parquet; run it to its end first") from None
         except UserError:  # which is a ValueError

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError
 
 from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.suites.own import own_suite, safe_id
@@ -29,7 +28,7 @@ from sfr_eval.util.field_names import (
     role_of,
     system_of,
 )
-from sfr_eval.util.reading import gathered, one_line
+from sfr_eval.util.reading import gathered, one_line, refuse_half_characters
 from sfr_eval.util.tabular import SUFFIXES, stem_suffix, table_rows, text_lines
 
 HUB = "hub:"
@@ -79,16 +78,11 @@ def _queries(table: Iterable[tuple[str, Any]], *, field: str | None, where: str)
 
 def query_of(value: Any, *, number: int, field: str | None, where: str) -> QueryRow:
     """Return the query of one row. Raises UserError if it has no prompt, or perhaps two."""
+    refuse_half_characters(value, where=where)
     try:
-        query = _query_of(value, number=number, field=field, where=where)
-        query.model_dump_json()  # raises for half of a surrogate pair, which no file keeps
-        return query
+        return _query_of(value, number=number, field=field, where=where)
     except ValidationError as error:
         raise UserError(one_line(error, where=f"{where}: ")) from None
-    except PydanticSerializationError:
-        raise UserError(
-            f"{where}: a text holds half of a surrogate pair; repair the file"
-        ) from None
 
 
 def _query_of(value: Any, *, number: int, field: str | None, where: str) -> QueryRow:

@@ -14,8 +14,10 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.untrusted import bounded_lines, plain_text
 
 _BRIEF = reprlib.Repr()
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # C is ten times as fast
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Builds plain values only, in C where libyaml is there, which is ten times as fast."""
 _COUNTED = 10_000  # mistakes, each of which takes a kilobyte while it is described
+_HALF = "a text holds half of a surrogate pair; repair the file"
 _MOST_VALUES, _MOST_LEVELS = 100_000, 100
 _SHOWN, _LINE = 10, 200  # mistakes that a message of several names; characters of each
 
@@ -39,7 +41,7 @@ def read_yaml(file: Path) -> Any:
     try:
         text = plain_text(file)
         _refuse_yaml_bomb(text, file)
-        return _safe_load(text)
+        return yaml.load(text, Loader=_LOADER)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
@@ -54,13 +56,6 @@ def read_yaml(file: Path) -> Any:
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:  # a number, date, key
         problem, *_ = str(error).splitlines()
         raise UserError(f"{file}: malformed YAML: {problem}") from None
-
-
-def _safe_load(text: str) -> Any:
-    """Build plain values only, in C where libyaml is there, which is ten times as fast."""
-    if hasattr(yaml, "CSafeLoader"):
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    return yaml.safe_load(text)
 
 
 def _refuse_yaml_bomb(text: str, file: Path) -> None:
@@ -86,6 +81,8 @@ def read_model(kind: type[Model], values: Any, *, where: str) -> Model:
     except ValidationError as error:
         lines = _lines(error, where=f"{where}: ", known=kind.model_fields)
         raise UserError(_listed(lines, where=where)) from None
+    except UnicodeEncodeError:  # in what a rule of ours says
+        raise UserError(f"{where}: {_HALF}") from None
 
 
 def read_versioned(
@@ -111,22 +108,22 @@ def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
 
     def read(line: str, where: str) -> Model:
         value = parsed_json(line, where=where)
-        _refuse_half_characters(line, value, where=where)
+        if "\\ud" in line.lower():
+            refuse_half_characters(value, where=where)
         return read_model(kind, value, where=where)
 
     lines = ((f"{file}:{n}", line) for n, line in bounded_lines(file) if line.strip())
     return gathered((partial(read, line, where) for where, line in lines), where=str(file))
 
 
-def _refuse_half_characters(line: str, value: Any, *, where: str) -> None:
+def refuse_half_characters(value: Any, *, where: str) -> None:
     """Raise UserError for half of a surrogate pair, which JSON can write and no file can keep."""
-    if "\\ud" in line.lower():
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise UserError(
-                f"{where}: a text holds half of a surrogate pair; repair the file"
-            ) from None
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{where}: {_HALF}") from None
+    except RecursionError:
+        raise UserError(f"{where}: nested too deeply") from None
 
 
 def gathered(steps: Iterable[Callable[[], Item]], *, where: str) -> list[Item]:

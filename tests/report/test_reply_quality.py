@@ -41,6 +41,7 @@ def test_several_replies_to_a_prompt_are_averaged(tmp_path: Path) -> None:
         "persona": ["a"] * 3,
         "sample_id": list("xyz"),
         "value": values,
+        "reason": [""] * 3,
     }
     with RunFolder(tmp_path / "run") as folder:
         folder.write_scores("judge@1", pa.table(columns))

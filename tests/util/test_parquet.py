@@ -1,6 +1,8 @@
 """pytest tests/util/test_parquet.py"""
 
 import contextlib
+import random
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.parquet import parquet_rows
+from sfr_eval.util.parquet import own_rows, own_table, parquet_rows
 
 
 def test_rows_come_back_with_their_places(tmp_path: Path) -> None:
@@ -28,6 +30,49 @@ def test_a_file_of_endless_equal_rows_is_refused(tmp_path: Path) -> None:
     assert file.stat().st_size < 50_000
     with pytest.raises(UserError, match="too much for a file of this size"):
         next(parquet_rows(file))
+
+
+def long_text(rows: int) -> pa.Table:
+    return pa.table({"text": pa.array(["x" * 2**24]).dictionary_encode().take([0] * rows)})
+
+
+BOMBS = {
+    "a long text in every row": (lambda: long_text(200), {}),
+    "which the file calls a plain text": (lambda: long_text(200), {"store_schema": False}),
+    "texts that begin alike": (
+        lambda: pa.table({"text": [f"{'x' * 2**20}{n}" for n in range(500)]}),
+        {"use_dictionary": False, "column_encoding": "DELTA_BYTE_ARRAY"},
+    ),
+    "a list of nothing": (lambda: pa.table({"n": [[None] * 20_000_000]}), {}),
+    "lists of equal numbers": (lambda: pa.table({"n": [[[7]] * 100_000] * 100}), {}),
+    "mappings": (lambda: pa.table({"m": [[{"role": "u", "text": "x" * 1_000}] * 200_000]}), {}),
+    "short rows, each small": (
+        lambda: pa.table({"text": pa.array(["x" * 20_000]).dictionary_encode().take([0] * 90_000)}),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BOMBS)
+def test_a_value_written_once_for_many_is_refused(case: str, tmp_path: Path) -> None:
+    make, options = BOMBS[case]
+    file = tmp_path / "bomb.parquet"
+    pq.write_table(make(), file, compression="zstd", **options)
+    assert file.stat().st_size < 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match="too much for a file of this size"):
+        next(parquet_rows(file))
+    with pytest.raises(UserError, match="too much for a file of this size"):
+        own_table(file)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 2**10
+
+
+def test_one_reply_many_times_over_is_no_bomb(tmp_path: Path) -> None:
+    file = tmp_path / "collapsed.parquet"
+    table = {"id": [f"{random.getrandbits(128):032x}" for _ in range(20_000)]}
+    pq.write_table(pa.table({**table, "text": ["again " * 2_000] * 20_000}), file)
+    texts = {id(row["text"]) for row in own_rows(file)}
+    assert (len(texts), file.stat().st_size < 2**20) == (1, True)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, field_validator
 
 from sfr_eval.errors import UserError
 from sfr_eval.suites.spec import QueryRow
-from sfr_eval.util.reading import read_jsonl, read_yaml_mapping
+from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,16 @@ def test_a_bad_line_of_jsonl_is_named_by_number(tmp_path: Path, line: bytes, say
     file.write_bytes(b'{"id": "a", "text": "x"}\n\n' + line + b"\n")
     with pytest.raises(UserError, match=says):
         read_jsonl(QueryRow, file)
+
+
+def test_half_a_character_that_a_rule_quotes_is_one_line() -> None:
+    class Named(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def _known(cls, name: str) -> str:
+            raise ValueError(f"{name}: not known")
+
+    with pytest.raises(UserError, match=r"f\.json: a text holds half of a surrogate pair"):
+        read_model(Named, {"name": "\ud800"}, where="f.json")

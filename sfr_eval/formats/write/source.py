@@ -14,6 +14,7 @@ from sfr_eval.stats.intervals import standard_error
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
+from sfr_eval.store.scores import read_scores, score_files
 from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.types import Estimate, Prompt, PromptKey, Sample, Value
 
@@ -150,13 +151,11 @@ class ExportSource:
 
     def _values(self, suite: SuiteResults) -> dict[float, dict[str, list[Value]]]:
         """Return temperature -> metric -> values, of the version that the estimates have."""
-        import pyarrow.parquet as pq
-
         versions = {e.metric: e.version for e in suite.estimates.values()}
         values: dict[float, dict[str, list[Value]]] = defaultdict(lambda: defaultdict(list))
-        for file in sorted((self.folder.path / "scores").glob("*.parquet")):
+        for file in score_files(self.folder.path):
             version = file.stem.rpartition("@")[2]
-            for row in pq.read_table(file).to_pylist():
+            for row in read_scores(file).to_pylist():
                 metric = row.pop("metric")
                 if row["suite"] != suite.id or versions.get(metric) != version:
                     continue

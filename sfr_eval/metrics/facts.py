@@ -1,8 +1,10 @@
 """Facts that no measure of variety sees: refusals, another language, copies of the prompt, and
 whether the order of the words tells anything. Rules and counts, without a model."""
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 
 from sfr_eval.metrics.context import NO_TEXT, Context, metric_result
@@ -67,26 +69,48 @@ Answer = tuple[float | None, str]
 def copied_share(reply: Sequence[str], messages: Sequence[Sequence[str]]) -> float:
     """Share of a reply's words that stand in runs of `RUN` words of a message, or of the whole
     message if that is shorter: 0 to 1, higher is more alike. 0 for an empty reply."""
-    covered = [False] * len(reply)
-    for message in messages:
-        size = min(RUN, len(message))
-        runs = (
-            {tuple(message[i : i + size]) for i in range(len(message) - size + 1)} if size else ()
-        )
-        for i in range(len(reply) - size + 1 if size else 0):
-            if tuple(reply[i : i + size]) in runs:
-                covered[i : i + size] = [True] * size
-    return sum(covered) / len(reply) if reply else 0.0
+    return _Prompt.of(messages).copied_share(reply)
 
 
 def repeats_prompt(reply: Sequence[str], messages: Sequence[Sequence[str]]) -> bool:
     """Return whether a reply repeats its prompt: nearly all of its words are copied from the
     messages, or it begins with the whole last message (of `RUN` words or more)."""
-    if copied_share(reply, messages) >= COPIED:
-        return True
-    last = list(messages[-1]) if messages else []
-    starts = (list(reply[start : start + len(last)]) for start in range(LEAD + 1))
-    return len(last) >= RUN and last in starts
+    return _Prompt.of(messages).is_repeated_by(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    """The words of a prompt's messages, ready for many replies."""
+
+    runs: Sequence[tuple[int, Mapping[str, set[tuple[str, ...]]]]]
+    """Of each message: words in a run, and its runs by their first word."""
+    last: list[str]
+
+    @classmethod
+    def of(cls, messages: Sequence[Sequence[str]]) -> "_Prompt":
+        runs = []
+        for message in messages:
+            if size := min(RUN, len(message)):
+                by_word: dict[str, set[tuple[str, ...]]] = {}
+                for i in range(len(message) - size + 1):
+                    by_word.setdefault(message[i], set()).add(tuple(message[i : i + size]))
+                runs.append((size, by_word))
+        return cls(runs, list(messages[-1]) if messages else [])
+
+    def copied_share(self, reply: Sequence[str]) -> float:
+        covered = [False] * len(reply)
+        for size, by_word in self.runs:
+            for i, word in enumerate(reply[: len(reply) - size + 1] if size <= len(reply) else ()):
+                if word in by_word and tuple(reply[i : i + size]) in by_word[word]:
+                    covered[i : i + size] = [True] * size
+        return sum(covered) / len(reply) if reply else 0.0
+
+    def is_repeated_by(self, reply: Sequence[str]) -> bool:
+        if self.copied_share(reply) >= COPIED:
+            return True
+        size = len(self.last)
+        starts = (list(reply[start : start + size]) for start in range(LEAD + 1))
+        return size >= RUN and self.last in starts
 
 
 def prompt_languages(prompts: Mapping[PromptKey, Sequence[str]]) -> dict[PromptKey, str | None]:
@@ -188,10 +212,13 @@ def _mismatches(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> d
 
 
 def _copies(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[Cell, Answer]:
-    words = {prompt: [order_words(text) for text in messages] for prompt, messages in texts.items()}
+    prompts = {
+        prompt: _Prompt.of([order_words(text) for text in messages])
+        for prompt, messages in texts.items()
+    }
     return {
-        key: _share([repeats_prompt(order_words(t), words[key[1:]]) for t in replies], NO_TEXT)
-        if key[1:] in words
+        key: _share([prompts[key[1:]].is_repeated_by(order_words(t)) for t in replies], NO_TEXT)
+        if key[1:] in prompts
         else (None, NO_PROMPT)
         for key, replies in _texts(context).items()
     }
@@ -199,8 +226,9 @@ def _copies(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[
 
 def _orders(context: Context) -> dict[Cell, Answer]:
     answers: dict[Cell, Answer] = {}
+    parts = iter(context.texts)  # grouped by prompt
     whole = {
-        key: [context.part(reply.text) for reply in replies]
+        key: list(itertools.islice(parts, len(replies)))
         for key, replies in context.by_prompt.items()
     }
     for temperature in dict.fromkeys(key[0] for key in whole):

@@ -170,6 +170,7 @@ _LANGUAGES = {
     for language in languages
 }
 _CODE = re.compile(r"```.*?(?:```|\Z)|https?://\S+|\w+\.\w\S*", re.DOTALL)
+_DOTTED = re.compile(r"\.\w")  # without it, no word is an address
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -177,12 +178,17 @@ def language_of(text: str) -> str | None:
     """Return the ISO code of the language of a text, of the script where only that can be told;
     None if it is too short or mixed. Danish and Norwegian are one ("da"), so are Indonesian and
     Malay ("id"). Fenced code and addresses are not read."""
-    words = _WORD.findall(unicodedata.normalize("NFC", _CODE.sub(" ", text)).casefold())
-    scripts: Counter[str] = Counter()
-    for char, count in Counter("".join(words)).items():
-        scripts[_script_of(char)] += count
-    if not scripts:
+    if "```" in text or "://" in text or _DOTTED.search(text):
+        text = _CODE.sub(" ", text)
+    words = _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+    if not (joined := "".join(words)):
         return None
+    scripts: Counter[str] = Counter()
+    if joined.isascii():
+        scripts["latin"] = len(joined)
+    else:
+        for char, count in Counter(joined).items():
+            scripts[_script_of(char)] += count
     letters = sum(scripts.values())
     if scripts["kana"] >= KANA * (scripts["kana"] + scripts["han"]) > 0:
         scripts["ja"] = scripts.pop("kana") + scripts.pop("han", 0)
@@ -209,9 +215,22 @@ def frequent_words(language: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2**16)
-def _similar(word: str) -> tuple[str, ...]:
-    """Return the languages that have words with such pieces."""
-    return tuple(name for name, pieces in _WORD_PIECES.items() if pieces.search(word))
+def _evidence(word: str, script: str) -> tuple[tuple[str, float], ...]:
+    """Return what one word says for which languages of its script: that it is frequent in them,
+    else that it has letters, or pieces, of theirs."""
+    if languages := _KNOWN[script].get(word, ()):
+        return tuple((language, 1 / len(languages)) for language in languages)
+    found: list[tuple[str, float]] = []
+    if script != "latin" or not word.isascii():
+        found += [
+            (language, 0.5)
+            for language in _WORDS[script]
+            if not _LANGUAGES[language][1].isdisjoint(word)
+        ]
+    if script == "latin":
+        similar = [name for name, pieces in _WORD_PIECES.items() if pieces.search(word)]
+        found += [(language, 1 / 3 / len(similar)) for language in similar]
+    return tuple(found)
 
 
 def _script_of(char: str) -> str:
@@ -227,20 +246,9 @@ def _by_words(words: list[str], script: str) -> str | None:
     if len(words) < MIN_WORDS:
         return None
     evidence = dict.fromkeys(_WORDS[script], 0.0)
-    known = _KNOWN[script]
     for word in words:
-        languages = known.get(word, ())
-        for language in languages:
-            evidence[language] += 1 / len(languages)
-        if languages:
-            continue
-        if script != "latin" or not word.isascii():
-            for language in evidence:
-                if not _LANGUAGES[language][1].isdisjoint(word):
-                    evidence[language] += 0.5
-        if script == "latin":
-            for language in (similar := _similar(word)):
-                evidence[language] += 1 / 3 / len(similar)
+        for language, weight in _evidence(word, script):
+            evidence[language] += weight
     (best, most), (_, second) = sorted(evidence.items(), key=lambda pair: -pair[1])[:2]
     if most < max(MIN_EVIDENCE, EVIDENCE * len(words)) or most < LEAD * second:
         return None

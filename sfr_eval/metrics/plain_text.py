@@ -21,6 +21,8 @@ _PICTURE = re.compile(
 )
 _QUOTES = "\"'\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb\u201a"
 _BREAK = re.compile(r"\s*\n\s*")
+_UNMARKED = re.compile(r"[A-Za-z][^\n*_`~]*(?<!\s)")
+"""An ASCII text that begins with a letter and has none of these signs: nothing is left out."""
 
 
 def plain_text(text: str) -> str:
@@ -29,6 +31,8 @@ def plain_text(text: str) -> str:
 
     Signs inside a word stay (snake_case, 3*4), and so do case and punctuation.
     """
+    if text.isascii() and _UNMARKED.fullmatch(text):
+        return text
     while (plain := _once(text)) != text:  # marks within marks
         text = plain
     return text

@@ -20,6 +20,8 @@ _RULES = [
     (ENGLISH_CUES, re.compile("|".join(ENGLISH))),
     *((words.cues, re.compile("|".join(words.rules()))) for words in PHRASES.values()),
 ]
+_CUES = [(cue, number) for number, (cues, _) in enumerate(_RULES) for cue in cues]
+_ASCII_CUES = [(cue, number) for cue, number in _CUES if cue.isascii()]
 _ANSWER = re.compile(
     r"\b(?:but|however|that said|still|instead)\b,? (?:here(?:'s| is| are)|let me (?:give|offer|"
     r"share|tell|try|suggest))"
@@ -45,9 +47,9 @@ def is_refusal(text: str) -> bool:
             break
         end = sentence.end()
     opening = folded[:end]
-    declines = any(
-        rules.search(opening) for cues, rules in _RULES if any(cue in opening for cue in cues)
-    )
+    cues = _ASCII_CUES if opening.isascii() else _CUES
+    cued = {number for cue, number in cues if cue in opening}
+    declines = any(_RULES[number][1].search(opening) for number in sorted(cued))
     return declines and _ANSWER.search(folded) is None
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfr_eval.calibration.text_edits import LAYOUTS
-from sfr_eval.metrics.plain_text import plain_text
+from sfr_eval.metrics.plain_text import _once, plain_text
 from sfr_eval.metrics.tokenizers import load_tokenizer
 
 SENTENCES = "Start the day early. Drink a glass of water! Then walk, not run, for an hour."
@@ -49,3 +49,12 @@ def test_one_text_in_eight_layouts_is_one_text() -> None:
     assert all(other == words[0] for other in words)
     assert len(words[0]) == 16
     assert np.unique([len(word) for word in words]).tolist() == [16]
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab *_#->`~1.)\t\x1c\x85\n\"'\u2022\u2600", max_size=12))
+def test_a_text_without_marks_is_returned_as_all_rules_leave_it(text: str) -> None:
+    slow = text
+    while (plain := _once(slow)) != slow:
+        slow = plain
+    assert plain_text(text) == slow

@@ -1,9 +1,13 @@
-"""A persona benchmark small enough to enumerate."""
+"""A persona benchmark small enough to enumerate, and the one in tasks/."""
+
+from pathlib import Path
 
 import pytest
 import yaml
 
 from sfr_eval.suites.world.persona import PersonaWorld
+
+FOLDER = Path(__file__).parents[3] / "tasks" / "persona"
 
 
 def small_files():
@@ -66,3 +70,8 @@ def load(folder, files):
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     return load(tmp_path_factory.mktemp("world"), small_files())
+
+
+@pytest.fixture(scope="module")
+def real():
+    return PersonaWorld.load(FOLDER)

@@ -23,7 +23,7 @@ from sfr_eval.commands.run import run
 from sfr_eval.commands.score import score
 from sfr_eval.commands.train import train
 from sfr_eval.commands.view import view
-from sfr_eval.errors import RunError, UserError, did_you_mean, nearest_names
+from sfr_eval.errors import RunError, UserError, did_you_mean, machine_trouble, nearest_names
 from sfr_eval.util.progress import log
 from sfr_eval.version import __version__
 
@@ -93,8 +93,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 (whatever it is ends in one line)
         if debug:
             _show_traceback()
-        what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        log(f"sfr-eval: {what} (unexpected; --debug shows where)")
+        log(f"sfr-eval: {_machine_line(error) or _unexpected_line(error)}")
         sys.exit(3)  # Python's own 1 would read as a failed gate
     finally:
         # CPython remembers a Ctrl-C that passed through exec() of a text, as dataclasses use it,
@@ -106,6 +105,18 @@ def _show_traceback() -> None:
     """Show where an error came from, without our keys: an error of a client quotes its request."""
     for line in traceback.format_exc().splitlines():
         log(line)
+
+
+def _machine_line(error: Exception) -> str | None:
+    trouble = machine_trouble(error) if isinstance(error, OSError) else None
+    if trouble is None or not isinstance(error, OSError) or error.filename is None:
+        return trouble
+    return f"{error.filename}: {trouble}"
+
+
+def _unexpected_line(error: Exception) -> str:
+    what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    return f"{what} (unexpected; --debug shows where)"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -1,6 +1,8 @@
 """Errors with a one-line message for the user."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -45,3 +47,21 @@ def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> list[st
 def brief_error(error: BaseException) -> str:
     """Return an exception of another package in one short line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+
+
+def machine_trouble(error: OSError) -> str | None:
+    """Return what is wrong with the machine, and what to do; None if the error is of another
+    kind."""
+    if error.errno in _FULL:
+        return (
+            "the disk is full; all finished samples are kept: free some space and repeat the "
+            "command"
+        )
+    if error.errno in _MACHINE:
+        reason = os.strerror(error.errno)  # a package's own text may have several lines
+        return f"{reason}; all finished samples are kept: repeat the command"
+    return None

@@ -1,5 +1,6 @@
 """pytest tests/test_cli.py"""
 
+import errno
 import json
 import os
 import re
@@ -306,16 +307,25 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(command: Any) -> None
         assert ended.err.splitlines()[-1].startswith("sfr-eval: ")
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("first line\nsecond line"), "RuntimeError: first line second line (unexp"),
+        (OSError(errno.EIO, "no", "a/b"), "a/b: Input/output error; all finished samples are kept"),
+        (OSError(errno.EMFILE, "no"), "Too many open files; all finished samples are kept: repeat"),
+        (FileNotFoundError(errno.ENOENT, "no", "a"), "FileNotFoundError: [Errno 2] no: 'a' (unexp"),
+    ],
+)
 def test_errors_are_one_line_and_never_exit_as_a_failed_gate(
-    command: Any, monkeypatch: pytest.MonkeyPatch
+    error: Exception, line: str, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("first line\nsecond line")
+        raise error
 
     monkeypatch.setattr(WorldSampler, "sample", fail)
     ended = command(*WORLD, "--output", "out")
     assert ended.code == 3
-    assert ended.err.splitlines()[-1].startswith("sfr-eval: RuntimeError: first line second line")
+    assert ended.err.splitlines()[-1].startswith(f"sfr-eval: {line}")
     assert "Traceback" not in ended.err
 
 

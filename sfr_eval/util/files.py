@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from sfr_eval.errors import RunError, UserError
+from sfr_eval.errors import RunError, UserError, machine_trouble
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 _scratch_locks: dict[Path, int] = {}  # scratch folder of this process -> descriptor of its lock
@@ -146,7 +146,8 @@ _USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, e
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turn the operating system's errors into one line: unusable folder (2) or full disk (3)."""
+    """Turn the operating system's errors into one line: unusable folder (2), or a full disk or
+    another trouble of the machine (3)."""
     try:
         yield
     except OSError as error:
@@ -154,9 +155,7 @@ def writing_to(folder: Path) -> Iterator[None]:
             raise UserError(
                 f"--output {folder}: cannot be written ({error.strerror}); choose another folder"
             ) from None
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise RunError(
-                f"{folder}: the disk is full; all finished samples are kept: free some space and "
-                "repeat the command"
-            ) from None
+        trouble = machine_trouble(error)
+        if trouble is not None:
+            raise RunError(f"{folder}: {trouble}") from None
         raise

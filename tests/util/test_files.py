@@ -1,5 +1,6 @@
 """pytest tests/util/test_files.py: whole files, and nothing left by writers that were killed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic
+from sfr_eval.errors import RunError, UserError
+from sfr_eval.util.files import atomic_path, scratch_folder, write_atomic, writing_to
 
 WRITER = """
 import os, sys
@@ -113,3 +115,23 @@ def test_locks_of_finished_scratch_folders_are_closed(tmp_path: Path) -> None:
     for _ in range(5):
         scratch_folder(tmp_path / "states").rmdir()
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+@pytest.mark.parametrize(
+    ("number", "error", "line"),
+    [
+        (errno.EROFS, UserError, "--output out: cannot be written (Read-only file system); "),
+        (errno.ENOSPC, RunError, "out: the disk is full; all finished samples are kept: free"),
+        (errno.EIO, RunError, "out: Input/output error; all finished samples are kept: repeat"),
+        (errno.EMFILE, RunError, "out: Too many open files; all finished samples are kept: "),
+    ],
+)
+def test_errors_of_the_system_are_one_line(number: int, error: type[Exception], line: str) -> None:
+    with pytest.raises(error) as raised, writing_to(Path("out")):
+        raise OSError(number, "as a package\nputs it" if error is RunError else os.strerror(number))
+    assert str(raised.value).startswith(line)
+
+
+def test_what_the_system_does_not_say_is_raised_as_it_is() -> None:
+    with pytest.raises(FileNotFoundError), writing_to(Path("out")):
+        Path("no", "such").read_text()

@@ -7,7 +7,6 @@ unknown fields are dropped when a log is read.
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ def _spec(source: ExportSource, task: Task) -> "logs.EvalSpec":
 
     identity, config = source.manifest.identity, source.manifest.config
     return logs.EvalSpec(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=source.date.isoformat(timespec="seconds"),
         task=f"sfr_eval/{task.suite.id}",
         task_display_name=task.name,
         task_version=task.version,

@@ -7,10 +7,8 @@ line must be numbers and `doc` is hashed to tell whether two models saw the same
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +24,15 @@ FILTER = "none"
 
 
 def write(source: ExportSource, output: Path) -> list[Path]:
-    """Write to `output`/<model>. Return the files, results first."""
-    stamp = datetime.now().isoformat().replace(":", "-")
+    """Write to `output`/<model>. Return the files, results first.
+
+    The stamp is that of the replies, as in lm-eval, so a repetition replaces the files of an export
+    that was interrupted.
+    """
+    tasks = list(source.tasks())
+    stamp = f"{source.date:%Y-%m-%dT%H-%M-%S.%f}"
     folder = output / sanitized(source.model)
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = list(source.tasks())
     lines = {task.name: list(sample_lines(source, task)) for task in tasks}
     results = results_content(source, tasks, lines)
     files = [folder / f"results_{stamp}.json"]
@@ -144,7 +146,7 @@ def results_content(
             },
         },
         "git_hash": "",
-        "date": time.time(),
+        "date": source.date.timestamp(),
         "pretty_env_info": source.manifest.platform,
         "transformers_version": source.manifest.versions.get("transformers", ""),
         "lm_eval_version": f"none: sfr-eval {__version__}",

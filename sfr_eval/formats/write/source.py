@@ -3,7 +3,9 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,16 @@ class ExportSource:
     def model(self) -> str:
         """The model's name."""
         return self.manifest.model.name
+
+    @cached_property
+    def date(self) -> datetime:
+        """When the replies were drawn; where nothing says it, when they were stored. Equal in all
+        exports of the same replies."""
+        session = self.manifest.last_session
+        if session is not None:
+            with suppress(ValueError, OverflowError):  # empty, or edited by somebody
+                return datetime.fromisoformat(session.date).astimezone(UTC)
+        return datetime.fromtimestamp(self.folder.samples_file.stat().st_mtime, UTC)
 
     @cached_property
     def suites(self) -> list[SuiteResults]:

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from sfr_eval.api import load
 from sfr_eval.formats.export import export
 from sfr_eval.formats.write.lm_eval import sanitized
+from sfr_eval.store.manifest import Manifest, Session
 
 READER = Path(__file__).parents[2] / "support" / "read_with_lm_eval.py"
 
@@ -40,6 +44,36 @@ def test_files_are_named_as_lm_eval_names_them(written: list[Path], tmp_path: Pa
         f"samples_persona_t{t}_{stamp}.jsonl" for t in ("0.7", "1")
     ]
     assert sanitized("org/name:v1[x]") == "org__name__v1__x__"
+
+
+def test_an_export_replaces_an_earlier_one_of_the_same_replies(
+    run: Path, written: list[Path], tmp_path: Path
+) -> None:
+    again = export(run, format="lm-eval", output=tmp_path / "out")
+    assert [Path(file) for file in again] == written
+    assert set((tmp_path / "out").rglob("*.json*")) == set(written)
+
+
+@pytest.mark.parametrize(
+    ("session", "stamp"),
+    [
+        ("2026-11-30T18:03Z", "2026-11-30T18-03-00.000000"),
+        ("", "2001-09-09T01-46-40.000000"),  # that of the file
+        ("yesterday", "2001-09-09T01-46-40.000000"),
+        ("0001-01-01T00:00+14:00", "2001-09-09T01-46-40.000000"),
+    ],
+)
+def test_the_stamp_is_the_date_of_the_replies(
+    session: str, stamp: str, run: Path, tmp_path: Path
+) -> None:
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    manifest = Manifest.load(copied)
+    manifest.model_copy(update={"last_session": Session(date=session)}).save(copied)
+    os.utime(copied / "samples.parquet", (1_000_000_000, 1_000_000_000))
+    results = Path(export(copied, format="lm-eval", output=tmp_path / "out")[0])
+    assert results.name == f"results_{stamp}.json"
+    drawn = datetime.strptime(f"{stamp}+0000", "%Y-%m-%dT%H-%M-%S.%f%z")
+    assert json.loads(results.read_text())["date"] == drawn.timestamp()
 
 
 def test_results_hold_value_error_and_interval_of_each_metric(

@@ -9,18 +9,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.crash.fault import Case, End
+from tests.support.crash.fault import SHOWN, Case, End
 
 HERE = Path(__file__).parent
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 PACKAGES = (
-    *("jinja2", "numpy", "pandas", "pydantic", "rich.table", "scipy.stats", "yaml"),
+    *("huggingface_hub", "inspect_ai.log", "jinja2", "numpy", "openai", "pandas", "pydantic"),
+    *("rapidfuzz", "rich.console", "rich.table", "rich.progress", "scipy.stats", "yaml"),
     *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat"),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
-    *("sfr_eval.cli", "sfr_eval.comparison.files", "sfr_eval.formats.export"),
+    *("matplotlib.style", "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin"),
+    *("PIL.PpmImagePlugin", "sfr_eval.cli", "sfr_eval.comparison.compare_groups"),
+    *("sfr_eval.comparison.files", "sfr_eval.comparison.replicates", "sfr_eval.formats.export"),
     *("sfr_eval.gate.check", "sfr_eval.gate.files", "sfr_eval.grading.program_file"),
     *("sfr_eval.pipeline.run", "sfr_eval.pipeline.score", "sfr_eval.pipeline.sweep"),
-    *("sfr_eval.run_index.index", "sfr_eval.sandbox.grade"),
+    *("sfr_eval.report.terminal", "sfr_eval.run_index.index", "sfr_eval.sandbox.grade"),
 )
 """What the commands import."""
 
@@ -52,6 +55,7 @@ class CrashServer:
     def run(self, case: Case) -> End:
         """Run a command to its end."""
         output, log = self._scratch / "output", self._scratch / "log"
+        states = self._scratch / "states"
         log.unlink(missing_ok=True)
         message = {
             "arguments": case.arguments,
@@ -63,6 +67,7 @@ class CrashServer:
             "action": case.fault.action,
             "value": case.fault.value,
             "times": case.fault.times,
+            "states": str(states) if case.fault == SHOWN else "",
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -75,6 +80,7 @@ class CrashServer:
             operations=tuple(log.read_text().splitlines()),
             orphans=tuple(end["orphans"]),
             seconds=end["seconds"],
+            states=tuple((number, name) for number, name in end["states"]),
         )
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from errno import ENOSPC
 from pathlib import Path
 
-_SEND_SIGNAL, _FULL_FROM_HERE, _FAIL_ONCE = 1, 2, 3
+_SEND_SIGNAL, _FULL_FROM_HERE, _FAIL_ONCE, _SHOW_ALL = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class Fault:
 
 
 NONE = Fault(name="none")
+SHOWN = Fault(name="none, each state is copied", action=_SHOW_ALL)
 KILL = Fault(name="SIGKILL", action=_SEND_SIGNAL, value=signal.SIGKILL)
 TERMINATE = Fault(name="SIGTERM", action=_SEND_SIGNAL, value=signal.SIGTERM)
 INTERRUPT = Fault(name="SIGINT", action=_SEND_SIGNAL, value=signal.SIGINT)
@@ -44,7 +45,8 @@ class End:
     output: str
     operations: tuple[str, ...]  # "number, name, file"; without those of a disturbed one
     orphans: tuple[str, ...]  # command lines of processes that it left
-    seconds: float
+    seconds: float  # of CPU
+    states: tuple[tuple[int, str], ...]  # SHOWN: operation, folder with the files before it
 
 
 @dataclass(frozen=True, kw_only=True)

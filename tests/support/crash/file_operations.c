@@ -23,13 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SEND_SIGNAL = 1, FULL_FROM_HERE = 2, FAIL_ONCE = 3 };
+enum { SEND_SIGNAL = 1, FULL_FROM_HERE = 2, FAIL_ONCE = 3, SHOW_ALL = 4 };
 enum { GROWS = 1, SHRINKS = 0 }; /* a full disk refuses only what takes room */
 
 struct state {
   atomic_long count;
   long at;
-  int action, value, times, log;
+  int action, value, times, log, ask, answer;
   pid_t target;
   char roots[4][PATH_MAX];
 };
@@ -39,12 +39,14 @@ static struct state *state;
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
 /* `roots`: folders, one a line. Action and value: a signal sent `times` times from operation `at`
-   on, once for each operation; or an errno for all, or one. `log`: descriptor for a line each. */
-int arm(const char *roots, long at, int action, int value, int times, int log) {
+   on, once for each operation; or an errno for all, or one; or every operation waits until somebody
+   has looked at the files, to whom `ask` and `answer` are pipes. `log`: descriptor for a line each. */
+int arm(const char *roots, long at, int action, int value, int times, int log, int ask,
+        int answer) {
   state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (state == MAP_FAILED) return -1;
   state->at = at, state->action = action, state->value = value, state->times = times;
-  state->log = log, state->target = getpid();
+  state->log = log, state->target = getpid(), state->ask = ask, state->answer = answer;
   for (int i = 0; i < 4 && *roots; i++) {
     size_t length = strcspn(roots, "\n");
     memcpy(state->roots[i], roots, length);
@@ -81,6 +83,13 @@ static int place(char *whole, int folder, const char *path) {
   return below(whole);
 }
 
+/* Has the files looked at as a kill at this operation would leave them. */
+static void show(long number) {
+  char answered;
+  while (syscall(SYS_write, state->ask, &number, sizeof number) < 0 && errno == EINTR) {}
+  while (syscall(SYS_read, state->answer, &answered, 1) < 0 && errno == EINTR) {}
+}
+
 /* Returns 0, or the error with which the operation has to fail. */
 static int disturb(const char *name, int folder, const char *path, int grows, void (*half)(void *),
                    void *what) {
@@ -91,6 +100,11 @@ static int disturb(const char *name, int folder, const char *path, int grows, vo
   if (state->log >= 0) {
     int length = snprintf(line, sizeof line, "%ld\t%s\t%s\n", number, name, whole);
     syscall(SYS_write, state->log, line, length);
+  }
+  if (state->action == SHOW_ALL) {
+    show(number);
+    if (half) half(what), show(number);
+    return errno = saved, 0;
   }
   errno = saved;
   if (!state->action || number < state->at) return 0;
@@ -112,18 +126,19 @@ static int disturb(const char *name, int folder, const char *path, int grows, vo
   } while (0)
 
 /* Half of what was to be written gets onto the disk before it is full, or before the kill. */
-struct bytes { int file; const void *data; size_t size; };
+struct bytes { int file; const void *data; size_t size; ssize_t written; };
 static void write_half(void *what) {
   struct bytes *bytes = what;
   ssize_t written = syscall(SYS_write, bytes->file, bytes->data, bytes->size / 2);
-  (void)written;
+  if (written > 0) bytes->written = written;
 }
 
 ssize_t write(int file, const void *data, size_t size) {
-  struct bytes bytes = {file, data, size};
+  struct bytes bytes = {file, data, size, 0};
   int error = state ? disturb("write", file, "", GROWS, write_half, &bytes) : 0;
   if (error) return errno = error, -1;
-  return REAL(write)(file, data, size);
+  ssize_t rest = REAL(write)(file, (const char *)data + bytes.written, size - bytes.written);
+  return rest < 0 ? (bytes.written ? bytes.written : rest) : bytes.written + rest;
 }
 ssize_t writev(int file, const struct iovec *parts, int count) {
   REFUSE("write", file, "", GROWS);

@@ -1,7 +1,6 @@
 """Disturbs a command at one operation after the other, and says what is wrong afterwards."""
 
 import hashlib
-import itertools
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -10,8 +9,17 @@ from pathlib import Path
 
 from sfr_eval.store import unfinished
 from tests.support.crash.client import CrashServer
-from tests.support.crash.fault import NONE, Case, End, Fault
-from tests.support.crash.trees import common, files, is_scratch, may_be_partial, state_of, tree
+from tests.support.crash.fault import KILL, NONE, SHOWN, Case, End, Fault
+from tests.support.crash.points import Operation, ends
+from tests.support.crash.trees import (
+    State,
+    common,
+    files,
+    is_scratch,
+    may_be_partial,
+    state_of,
+    tree,
+)
 from tests.support.crash.verbs import URL, Verb, copy, write_inputs
 
 CODES = {signal.SIGKILL: {-9}, signal.SIGTERM: {-15, 130, 143}, signal.SIGINT: {130, -2}}
@@ -22,7 +30,8 @@ READ = "read"
 
 @dataclass(kw_only=True)
 class Matrix:
-    """A command, its undisturbed run, and the faults that are tried on it."""
+    """A command, its undisturbed run, and the faults that are tried on it. There is one at a time
+    in a scratch folder."""
 
     server: CrashServer
     scratch: Path
@@ -37,12 +46,12 @@ class Matrix:
         copy(self._before, self._work)
         end = self._run(self.verb.command)
         assert end.code == self.verb.code, end.output
-        self.operations = tuple(line.split("\t")[1:] for line in end.operations)
+        self.operations = [Operation(*line.split("\t")[1:]) for line in end.operations]
         self.seconds = end.seconds
         self._truth, self._old = tree(self._work), files(self._before)
         self._new = files(self._work)
         copy(self._work, self.scratch / "after")
-        self._states: set[str] = set()
+        self._states: list[State] = []
         self._reads: dict[Sequence[str], list[dict[str, bytes]]] = {}
 
     def _prepared(self) -> Path:
@@ -59,42 +68,38 @@ class Matrix:
             copy(self._work, folder)
         return folder
 
-    def points(self) -> list[int]:
-        """Return the operations to disturb: of each row of equal ones, the first and the last."""
-        found, start = [], 1
-        for _, group in itertools.groupby(self.operations, key=tuple):
-            length = len(list(group))
-            found += sorted({start, start + length - 1})
-            start += length
-        return found
+    def killed(self) -> Iterator[str]:
+        """Yield what is wrong after a kill at any operation; of rows of equal ones, at the ends."""
+        copy(self._before, self._work)
+        end = self._run(self.verb.command, fault=SHOWN)
+        assert end.code == self.verb.code, end.output
+        chosen = set(ends(self.operations))
+        for at, state in end.states:
+            if at not in chosen:
+                continue
+            copy(Path(state), self._work)
+            yield from (f"{self.place(at)}: {problem}" for problem in self._left(KILL))
 
-    def turns(self) -> list[int]:
-        """Return those before which, or after which, files with names of their own differ: a
-        temporary file more or less, of which there are many, makes no new state."""
-        changes = {"rename", "unlink", "rmdir", "mkdir", "truncate", "write", "open"}
-        named = [
-            number
-            for number, (name, file) in enumerate(self.operations, start=1)
-            if name in changes and not is_scratch(file)
-        ]
-        first = next((n for n, (_, file) in enumerate(self.operations, 1) if is_scratch(file)), 0)
-        of_the_first = range(first, min(first + 7, len(self.operations) + 1)) if first else ()
-        return sorted({*named, *of_the_first} & set(self.points()))
+    def place(self, at: int) -> str:
+        """Return an operation as a message names it."""
+        operation = self.operations[at - 1]
+        return f"at {at}, {operation.name} {operation.file}"
 
     def problems(self, fault: Fault, at: int) -> Iterator[str]:
-        """Disturb the command once, then repeat it. Yields what is wrong.
-
-        What the next commands do depends on the files alone, so they are run once for each state
-        in which a fault leaves them.
-        """
+        """Disturb the command once, then repeat it. Yields what is wrong."""
         copy(self._before, self._work)
         end = self._run(self.verb.command, fault=fault, at=at)
         disturbed = len(end.operations) >= at
         yield from _wrong_end(end, fault, disturbed=disturbed, code=self.verb.code)
+        yield from self._left(fault)
+
+    def _left(self, fault: Fault) -> Iterator[str]:
+        """Yield what is wrong with what a fault left. What the next commands do depends on the
+        files alone, so they are run once for each state."""
         yield from self._half_written(fault)
         state = state_of(self._work)
-        if state not in self._states:  # else what comes next is known
-            self._states.add(state)
+        if not any(known.covers(state) for known in self._states):
+            self._states.append(state)
             yield from self._read()
             yield from self._repeated()
 

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -26,7 +27,8 @@ def serve() -> dict[str, Any]:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans become our children
     for line in sys.stdin:
         case = json.loads(line)
-        started = time.monotonic()
+        states = States(Path(case["folder"]), Path(case["states"])) if case["states"] else None
+        used, started = _used(), time.monotonic()
         with open(case["output"], "wb") as output:
             child = os.fork()
             if child == 0:
@@ -34,21 +36,32 @@ def serve() -> dict[str, Any]:
                 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
                 for number in (1, 2):
                     os.dup2(output.fileno(), number)
-                return dict(case)
-        code = _end_of(child, until=started + PATIENCE)
-        orphans = _left_behind(child)
-        end = {"code": code, "orphans": orphans, "seconds": time.monotonic() - started}
+                return {**case, "pipes": states.pipes if states else (-1, -1)}
+        code = _end_of(child, states, until=started + PATIENCE)
+        end = {
+            "code": code,
+            "orphans": _left_behind(child),
+            "states": states.close() if states else [],
+            "seconds": _used() - used,
+        }
         print(json.dumps(end), flush=True)
     sys.exit(0)
 
 
-def _end_of(child: int, *, until: float) -> int:
+def _used() -> float:
+    """Return the CPU time of the commands so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _end_of(child: int, states: "States | None", *, until: float) -> int:
     """Return the exit code of a child; that of SIGALRM, which nothing sends, for one that hangs."""
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
+        if states is None or not states.look(0.002):
+            time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return -signal.SIGALRM
@@ -93,12 +106,14 @@ def become(case: dict[str, Any]) -> None:
     sys.argv = ["sfr-eval", *case["arguments"]]
     shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
     roots = str(case["folder"]).encode()
-    shim.arm(roots, ctypes.c_long(case["at"]), case["action"], case["value"], case["times"], log)
+    disturbance = (case["action"], case["value"], case["times"])
+    shim.arm(roots, ctypes.c_long(case["at"]), *disturbance, log, *case["pipes"])
     cli.main()
 
 
 if __name__ == "__main__":
     from tests.support.crash.memory import remember
+    from tests.support.crash.states import States
 
     for module in sys.argv[2:]:
         importlib.import_module(module)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,21 @@ two sessions, the second."""
 _APPENDED = re.compile(r"(^|/)(samples|judgements|verdicts)/|verdicts\.jsonl$")
 _SCRATCH = re.compile(r"(^|/)\.[^/]*\.part$|\.part(/|$)|(^|/)\.[^/]+-[0-9a-f]{16}(/|$)")
 _RANDOM = re.compile(r"[0-9a-f]{16}")
+_OF_A_GATE = ("check.json", ".xml")
 _LEFT_OUT = re.compile(r"(^|/)(\.lock|engine\.log|fingerprints\.json)$")  # by inode
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Every file as it is."""
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and not _LEFT_OUT.search(str(file))
-    }
+    """Every file as it is, and each temporary folder, even an empty one, as a file without
+    content."""
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        name = str(file.relative_to(folder))
+        if file.is_file() and not _LEFT_OUT.search(name):
+            found[name] = file.read_bytes()
+        elif file.is_dir() and is_scratch(name):
+            found[name] = b""
+    return found
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -42,14 +48,37 @@ def tree(folder: Path) -> dict[str, bytes]:
     return found | {f"{name}: rows": b"\n".join(sorted(some)) for name, some in rows.items()}
 
 
-def state_of(folder: Path) -> str:
-    """A hash of all files; of temporary ones, which nothing reads, of their names only."""
-    digest = hashlib.sha256()
+@dataclass(frozen=True)
+class State:
+    """What the next command finds."""
+
+    files: str  # a hash of all that have names of their own, without the times that a gate took
+    abandoned: frozenset[str]  # folders with temporary files, and scratch folders
+
+    def covers(self, other: "State") -> bool:
+        """Whether who gets on with this state gets on with the other: it has the same files, and no
+        less to be cleared away."""
+        return self.files == other.files and other.abandoned <= self.abandoned
+
+
+def state_of(folder: Path) -> State:
+    """The state of a folder."""
+    digest, abandoned = hashlib.sha256(), set()
     for name, content in files(folder).items():
-        scratch = is_scratch(name)
-        digest.update(_RANDOM.sub("", name).encode() if scratch else name.encode())
-        digest.update(b"" if scratch else hashlib.sha256(content).digest())
-    return digest.hexdigest()
+        if is_scratch(name):
+            abandoned.add(_place(name))
+            continue
+        timed = common(name, content) if name.endswith(_OF_A_GATE) else content
+        digest.update(name.encode() + hashlib.sha256(timed).digest())
+    return State(digest.hexdigest(), frozenset(abandoned))
+
+
+def _place(name: str) -> str:
+    """Where somebody has to look for a temporary file: in a folder, or for a folder of its name."""
+    parts = Path(name).parts
+    first = next(n for n in range(len(parts)) if is_scratch(str(Path(*parts[: n + 1], ""))))
+    own = "" if parts[first].endswith(".part") else _RANDOM.sub("", parts[first])
+    return str(Path(*parts[:first], own))
 
 
 def whole_lines(content: bytes) -> list[bytes]:

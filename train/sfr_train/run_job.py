@@ -32,7 +32,6 @@ from sfr_train.output_folder import (
     usable_folder,
     writer,
 )
-from sfr_train.policy.build import job_config, policy_trainer
 from sfr_train.resolve import resolve_job
 from sfr_train.trainer import SFRTrainer
 
@@ -51,7 +50,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         transformers.utils.logging.disable_progress_bar()
     by_policy = trainer_of(job.objective) == "grpo"
     folder = job.output or OUTPUT / job.name
-    arguments = job_config(job, folder) if by_policy else sft_config(folder, job.training)
+    arguments = _policy_config(job, folder) if by_policy else sft_config(folder, job.training)
     check_loading(job, arguments)
     if job.output and not os.path.isdir(job.output / FINAL):  # a finished job is only read
         usable_folder(job.output)
@@ -149,9 +148,17 @@ def _sfr_trainer(
     )
 
 
+def _policy_config(job: TrainingJob, folder: Path) -> Any:
+    from sfr_train.policy.build import job_config  # imports vLLM, which takes as long as all else
+
+    return job_config(job, folder)
+
+
 def _policy_trainer(
     job: TrainingJob, *, model: Any, tokenizer: Any, arguments: Any, tables: Tables
 ) -> Any:
+    from sfr_train.policy.build import policy_trainer
+
     return policy_trainer(
         model=model,
         tokenizer=tokenizer,

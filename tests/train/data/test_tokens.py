@@ -131,6 +131,50 @@ def test_a_refused_chat_is_named(tokenizer: Any) -> None:
         tokenized(datasets.Dataset.from_list(PROMPTS[:2]), how, what="train")
 
 
+def test_the_refused_chat_of_several_is_named(tokenizer: Any) -> None:
+    ours = with_template(tokenizer, "qwen2_5")
+    refusal = "{% if messages|length > 2 %}{{ raise_exception('Too long') }}{% endif %}"
+    ours.chat_template = refusal + ours.chat_template
+    rows = [PROMPTS[0]] * 70 + [PROMPTS[1]]
+    how = Tokenization(
+        tokenizer=ours, chat_template=None, completion_only=True, assistant_only=False, limit=None
+    )
+    with pytest.raises(UserError, match=r"refuses a chat \(row 71 of those .*: Too long"):
+        tokenized(datasets.Dataset.from_list(rows), how, what="train")
+
+
+def test_a_row_with_options_keeps_its_own_among_others(tokenizer: Any) -> None:
+    ours = with_template(tokenizer, "qwen3")
+    options = [{"enable_thinking": False}, {"enable_thinking": True}]
+    rows = [{**PROMPTS[0], "chat_template_kwargs": option} for option in options]
+    how = Tokenization(
+        tokenizer=ours, chat_template=None, completion_only=True, assistant_only=False, limit=None
+    )
+    table, _ = tokenized(datasets.Dataset.from_list(rows), how, what="train")
+    for number, row in enumerate(rows):
+        ids, labels = row_tokens(row, how, number=number)
+        assert table[number] == {"input_ids": ids.tolist(), "labels": labels.tolist()}
+    assert table[0]["labels"] != table[1]["labels"]
+
+
+@pytest.mark.parametrize("completion_only", [True, False])
+def test_many_chats_are_tokens_as_one_by_one(completion_only: bool, tokenizer: Any) -> None:
+    ours = with_template(tokenizer, "qwen2_5")
+    ask = [{"role": "user", "content": "how " * (n % 7) + "long?\n" * (n % 3)} for n in range(150)]
+    rows = [{"prompt": [RULE, turn][n % 2 :], "completion": [SAY]} for n, turn in enumerate(ask)]
+    how = Tokenization(
+        tokenizer=ours,
+        chat_template=None,
+        completion_only=completion_only,
+        assistant_only=False,
+        limit=None,
+    )
+    table, _ = tokenized(datasets.Dataset.from_list(rows), how, what="train")
+    for number, row in enumerate(rows):
+        ids, labels = row_tokens(row, how, number=number)
+        assert table[number] == {"input_ids": ids.tolist(), "labels": labels.tolist()}
+
+
 def test_only_chats_are_ours() -> None:
     assert is_chats(datasets.Dataset.from_list(PROMPTS))
     assert is_chats(datasets.Dataset.from_list(CHATS))

@@ -6,7 +6,7 @@ collective operation. Here one pass makes tokens, labels, and the counts from wh
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,9 +108,8 @@ def tokenized(
 def _tokens(rows: Mapping[str, Any], numbers: list[int], *, how: Tokenization) -> dict[str, Any]:
     names = list(rows)
     columns: dict[str, list[Any]] = {name: [] for name in (*_TOKENS, *_COUNTS)}
-    for values, number in zip(zip(*rows.values(), strict=True), numbers, strict=True):
-        row = dict(zip(names, values, strict=True))
-        ids, labels = row_tokens(row, how, number=number)
+    chats = [dict(zip(names, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+    for ids, labels in _together(chats, how) or _one_by_one(chats, how, numbers=numbers):
         learned = np.flatnonzero(labels != IGNORED)
         limit = len(ids) if how.limit is None else how.limit
         span = slice(max(len(ids) - limit, 0), None) if how.keep_end else slice(limit)
@@ -120,6 +119,49 @@ def _tokens(rows: Mapping[str, Any], numbers: list[int], *, how: Tokenization) -
         columns["input_ids"].append(ids[span] if how.cut else ids)
         columns["labels"].append(labels[span] if how.cut else labels)
     return columns
+
+
+def _one_by_one(
+    rows: Sequence[Mapping[str, Any]], how: Tokenization, *, numbers: Sequence[int]
+) -> Iterator[tuple[Any, Any]]:
+    for row, number in zip(rows, numbers, strict=True):
+        yield row_tokens(row, how, number=number)
+
+
+def _together(rows: Sequence[Mapping[str, Any]], how: Tokenization) -> list[tuple[Any, Any]]:
+    """Return what `row_tokens` makes of plain chats, tokenized in one call, which costs half as
+    much and uses all cores. Empty if a row has tools or options of its own, or the template refuses
+    one."""
+    from jinja2 import TemplateError
+
+    if not getattr(how.tokenizer, "is_fast", False) or how.assistant_only:
+        return []
+    if any(row.get("tools") or row.get("chat_template_kwargs") for row in rows):
+        return []
+    prompts = [row.get("prompt") for row in rows]
+    if not all(prompts):
+        return []
+    options = {"chat_template": how.chat_template, "tokenize": True, "return_dict": True}
+    chats = [[*prompt, *row["completion"]] for prompt, row in zip(prompts, rows, strict=True)]
+    try:
+        whole = how.tokenizer.apply_chat_template(chats, **options)["input_ids"]
+        if not how.completion_only:
+            return [(ids, ids) for ids in map(_array, whole)]
+        alone = how.tokenizer.apply_chat_template(prompts, add_generation_prompt=True, **options)
+    except TemplateError:
+        return []  # one by one says which chat
+    pairs = zip(whole, alone["input_ids"], strict=True)
+    return [_labelled(_array(ids), common_prefix_length(prompt, ids)) for ids, prompt in pairs]
+
+
+def _array(ids: Sequence[int]) -> Any:
+    return np.asarray(ids, dtype=np.int32)
+
+
+def _labelled(ids: Any, prompt: int) -> tuple[Any, Any]:
+    labels = ids.copy()
+    labels[:prompt] = IGNORED
+    return ids, labels
 
 
 def row_tokens(row: Mapping[str, Any], how: Tokenization, *, number: int) -> tuple[Any, Any]:

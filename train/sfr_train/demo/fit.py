@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import torch
@@ -25,9 +25,10 @@ from sfr_train.demo.optimizer import make_optimizer
 from sfr_train.demo.recipe import DemoRecipe, NewModel
 from sfr_train.loop.sft_config import sft_config
 from sfr_train.objectives import trainer_of
-from sfr_train.policy.build import grpo_config, policy_trainer
-from sfr_train.policy.trainer import PolicyTrainer
 from sfr_train.trainer import SFRTrainer
+
+if TYPE_CHECKING:
+    from sfr_train.policy.trainer import PolicyTrainer
 
 _REPLY_TOKENS = 96  # of a sampled reply; the longest of the benchmark has about 80
 
@@ -113,9 +114,11 @@ def sampling_trainer(
     *,
     output: Path,
     held_out: Sequence[Chat] = (),
-) -> PolicyTrainer:
+) -> "PolicyTrainer":
     """Return the trainer of a recipe whose objective learns from replies that `model` samples; a
     batch is `batch_size` of them. `held_out`: rows for its `evaluate`."""
+    from sfr_train.policy.build import grpo_config, policy_trainer  # which imports vLLM
+
     training = {
         **_common(recipe),
         "max_completion_length": _REPLY_TOKENS,

@@ -13,7 +13,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/formats/write": "model_card source",
     "sfr_eval/gate": "evidence markdown places snapshot",
     "sfr_eval/grading": "behaviour",
-    "sfr_eval/judges": "panel votes",
+    "sfr_eval/judges": "votes",
     "sfr_eval/metrics": "checks code",
     "sfr_eval/models": "states_on_disk",
     "sfr_eval/pipeline": "draw job preflight reference score",

@@ -1,85 +1,19 @@
 """pytest tests/endpoints/test_fleet.py"""
 
-import json
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from sfr_eval.endpoints import fleet as fleet_module
 from sfr_eval.endpoints.answer import Answer
-from sfr_eval.endpoints.fleet import TRIES, Fleet, ServersLost
+from sfr_eval.endpoints.fleet import TRIES, ServersLost
 from sfr_eval.endpoints.limits import CostReached, Prices
 from tests.support.fake_server import FakeServer, Reply, completion, refusal_of, serving
+from tests.support.fleets import KEY, ask, ask_all, first_times, number_of, open_fleet
 
-KEY = "sk-secret-0123456789"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet_module, "_FIRST_PAUSE", 0.005)
-    monkeypatch.setattr(fleet_module, "_LONGEST_PAUSE", 0.02)
-
-
-@contextmanager
-def open_fleet(*servers: FakeServer, **settings: Any) -> Iterator[Fleet]:
-    urls = [server.url for server in servers]
-    with closing(Fleet(urls, key=KEY, model="fake", **settings)) as fleet:
-        yield fleet
-
-
-def ask(fleet: Fleet, text: str = "hello", **body: Any) -> Answer:
-    optional = body.pop("optional", ())
-    full = {"messages": [{"role": "user", "content": text}], "max_tokens": 10, **body}
-    return fleet.run(fleet.ask(full, optional=optional))
-
-
-def ask_all(fleet: Fleet, count: int) -> list[tuple[int, Answer]]:
-    async def one(number: int) -> tuple[int, Answer]:
-        chat = [{"role": "user", "content": str(number)}]
-        return number, await fleet.ask({"messages": chat, "max_tokens": 10})
-
-    return list(fleet.map(one, range(count)))
-
-
-def number_of(body: Mapping[str, Any]) -> int:
-    return int(body["messages"][-1]["content"])
-
-
-def first_times(times: int, fault: Reply) -> Callable[[Any, Any], Reply]:
-    """Returns a server with a fault the first `times` that a request is sent, then an answer."""
-    sendings: Counter[str] = Counter()
-
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        key = body["messages"][-1]["content"]
-        sendings[key] += 1
-        return fault if sendings[key] <= times else completion(f"re {key}")
-
-    return answer
-
-
-def test_an_answer_has_text_tokens_and_model_name() -> None:
-    with (
-        serving(lambda *_: completion("hi", model="fake-2026"), models=["fake"]) as server,
-        open_fleet(server) as fleet,
-    ):
-        result = ask(fleet)
-        facts = fleet.facts()
-    assert result == Answer(
-        outcome="answered",
-        text="hi",
-        finish_reason="stop",
-        prompt_tokens=100,
-        completion_tokens=5,
-        served="fake-2026",
-    )
-    assert (facts["prompt_tokens"], facts["completion_tokens"]) == (100, 5)
-    assert facts["served"] == ["fake-2026"]
-    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 @pytest.mark.parametrize(
@@ -173,68 +107,6 @@ def test_only_failures_of_the_transport_are_sent_again(reply: Reply, outcome: st
     assert KEY not in result.error + result.text
 
 
-def parts(*content: object) -> Reply:
-    reply = completion("")
-    reply.body["choices"][0]["message"]["content"] = list(content)
-    return reply
-
-
-@pytest.mark.parametrize(
-    ("content", "text", "outcome"),
-    [
-        (
-            [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}],
-            "one two",
-            "answered",
-        ),
-        ([{"type": "thinking", "thinking": []}, {"type": "text", "text": "x"}], "x", "answered"),
-        ([{"type": "output_text", "text": "x"}, "y"], "xy", "answered"),
-        ([{"type": "thinking", "thinking": []}], "", "no_content"),
-        ([], "", "no_content"),
-        ([{"type": "text", "text": None}], "", "no_content"),
-        ([{"type": "image_url", "image_url": {}}, {"text": "x"}], "x", "answered"),
-    ],
-)
-def test_the_text_parts_of_a_reply_are_joined(
-    content: list[object], text: str, outcome: str
-) -> None:
-    with serving(lambda *_: parts(*content)) as server, open_fleet(server) as fleet:
-        result = ask(fleet)
-    assert (result.text, result.outcome) == (text, outcome)
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ({"error": {"message": "Provider returned error", "code": 502}}, "Provider returned error"),
-        ({"error": {"message": "slow down", "code": 429}, "choices": None}, "429"),
-        ({"error": "overloaded", "type": "overloaded_error"}, "overloaded"),
-        ({"object": "error", "message": "try later", "code": 503}, "try later"),
-        ({"error": {"message": "x", "type": "rate_limit_exceeded"}}, "429"),
-        ({"choices": [{"error": {"code": 500, "message": "upstream died"}}]}, "upstream died"),
-        (
-            {"base_resp": {"status_code": 1002, "status_msg": "rate limit"}, "code": 429},
-            "rate limit",
-        ),
-    ],
-)
-def test_an_error_inside_http_200_is_sent_again_and_quoted(body: dict[str, Any], says: str) -> None:
-    with serving(first_times(2, Reply(body=body))) as server, open_fleet(server) as fleet:
-        assert ask(fleet).text == "re hello"
-        assert server.count == 3
-    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
-        result = ask(fleet)
-    assert result.outcome == "failed"
-    assert says in result.error
-
-
-def test_an_error_inside_http_200_that_lasts_is_not_sent_again() -> None:
-    body = {"error": {"message": "prompt too long", "code": 400}}
-    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
-        assert "error 400 in HTTP 200: prompt too long" in ask(fleet).error
-        assert server.count == 1
-
-
 @pytest.mark.parametrize(
     "reply",
     [
@@ -301,75 +173,6 @@ def test_refusals_of_single_prompts_stop_nothing() -> None:
     with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
         outcomes = Counter(answer.outcome for _, answer in ask_all(fleet, 40))
     assert outcomes == {"answered": 20, "refused": 20}
-
-
-@pytest.mark.parametrize("bits", [32, 31])
-def test_seeds_are_cut_to_what_a_server_takes(bits: int) -> None:
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        if body["seed"] >= 2**bits:
-            return refusal_of("seed: Value out of range for TYPE_INT32")
-        return completion(str(body["seed"]))
-
-    seed = 2**62 + 2**31 + 7
-    with serving(answer) as server, open_fleet(server) as fleet:
-        texts = {ask(fleet, seed=seed + n).text for n in range(4)}
-        assert texts == {str((seed + n) % 2**bits) for n in range(4)}
-        assert server.count == 4 + (1 if bits == 32 else 2)
-        assert fleet.facts()["seed_bits"] == [bits]
-    with serving(answer) as server, open_fleet(server, seed_bits=31) as fleet:
-        assert ask(fleet, seed=seed).text == str(seed % 2**31)
-
-
-def test_a_server_without_seeds_is_asked_without_only_on_request() -> None:
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        return refusal_of("unknown field: seed") if "seed" in body else completion("x")
-
-    with serving(answer) as server:
-        with open_fleet(server) as fleet:
-            result = ask(fleet, seed=2**62)
-            assert result.outcome == "unsupported"
-            assert "--seed-bits 0" in result.error
-        with open_fleet(server, seed_bits=0) as fleet:
-            assert ask(fleet, seed=2**62).text == "x"
-
-
-def test_retry_after_holds_all_requests_back() -> None:
-    stamps: list[float] = []
-    limited = threading.Event()
-
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        stamps.append(time.monotonic())
-        if not limited.is_set():
-            limited.set()
-            return Reply(status=429, body={}, headers={"Retry-After": "0.4"})
-        return completion("x")
-
-    with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
-        answers = ask_all(fleet, 5)
-    assert all(result.outcome == "answered" for _, result in answers)
-    assert stamps[1] - stamps[0] >= 0.4
-    assert len(stamps) == 6
-
-
-def test_a_used_up_allowance_is_waited_for_before_a_refusal() -> None:
-    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}
-    stamps: list[float] = []
-
-    def answer(body: dict[str, Any], _: Mapping[str, str]) -> Reply:
-        stamps.append(time.monotonic())
-        return Reply(body=completion("x").body, headers=headers if len(stamps) == 1 else {})
-
-    with serving(answer) as server, open_fleet(server, concurrency=1) as fleet:
-        ask_all(fleet, 2)
-    assert stamps[1] - stamps[0] >= 0.3
-
-
-def test_a_wait_that_exceeds_the_patience_is_an_error() -> None:
-    late = Reply(status=429, body={}, headers={"Retry-After": "3600"})
-    with serving(lambda *_: late) as server, open_fleet(server, patience_seconds=5) as fleet:
-        result = ask(fleet)
-        assert (result.outcome, server.count) == ("failed", 1)
-    assert "asked to wait too long" in result.error
 
 
 def test_each_request_ends_in_exactly_one_answer(
@@ -494,57 +297,6 @@ def test_an_abandoned_map_leaves_nothing_behind() -> None:
         assert server.count <= 7
 
 
-def test_an_unknown_field_whose_value_means_off_is_left_out() -> None:
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        for name in ("top_k", "min_p"):
-            if name in body:
-                return refusal_of(f"Unrecognized request argument supplied: {name}")
-        return completion("x")
-
-    with serving(answer) as server, open_fleet(server) as fleet:
-        body = {"top_k": 0, "min_p": 0.0, "optional": {"top_k", "min_p"}}
-        assert ask(fleet, **body).outcome == "answered"
-        assert ask(fleet, **body).outcome == "answered"
-        assert server.count == 4  # learned once
-        assert fleet.facts()["not_sent"] == ["min_p", "top_k"]
-
-
-def test_a_field_that_matters_is_never_left_out() -> None:
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        if body.get("temperature") != 1:
-            return refusal_of("Only the default (1) value is supported.", param="temperature")
-        return completion("x")
-
-    with serving(answer) as server, open_fleet(server) as fleet:
-        for _ in range(3):
-            result = ask(fleet, temperature=0.2)
-            assert result.outcome == "unsupported"
-            assert "does not take temperature" in result.error
-        assert server.count == 1  # the same refusal is not provoked again
-        assert ask(fleet, temperature=1).outcome == "answered"
-
-
-def test_the_limit_is_sent_under_the_name_that_the_server_wants() -> None:
-    def answer(body: dict[str, Any], headers: Mapping[str, str]) -> Reply:
-        if "max_tokens" in body:
-            return refusal_of(
-                "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
-                param="max_tokens",
-            )
-        return completion(str(body["max_completion_tokens"]))
-
-    with serving(answer) as server, open_fleet(server) as fleet:
-        assert ask(fleet).text == "10"
-        assert ask(fleet).text == "10"
-        assert server.count == 3
-
-
-def test_half_a_surrogate_pair_becomes_a_storable_character() -> None:
-    body = json.dumps(completion("a\ud83d b").body).encode()
-    with serving(lambda *_: Reply(body=body)) as server, open_fleet(server) as fleet:
-        ask(fleet).text.encode()
-
-
 def test_the_cost_is_counted_and_its_limit_kept() -> None:
     # 100 prompt and 5 completion tokens at 1000 and 2000 dollars per million: 0.11 each. Reserved:
     # about 35 bytes of chat / 2 + 16 tokens, and 10 completion tokens: about 0.05, which is what
@@ -565,11 +317,3 @@ def test_the_cost_is_counted_and_its_limit_kept() -> None:
         ask_all(fleet, 3)
         assert fleet.facts()["answers_without_usage"] == 3
         assert 0.05 < fleet.spent < 1
-
-
-def test_the_key_is_removed_from_what_the_server_repeats() -> None:
-    echo = completion(f"your key is {KEY}", model=KEY)
-    with serving(lambda *_: echo) as server, open_fleet(server) as fleet:
-        result = ask(fleet)
-        assert KEY not in repr(result) + repr(fleet.facts())
-    assert "[key]" in result.text

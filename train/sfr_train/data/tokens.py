@@ -138,8 +138,8 @@ def _together(rows: Sequence[Mapping[str, Any]], how: Tokenization) -> list[tupl
         return []
     if any(row.get("tools") or row.get("chat_template_kwargs") for row in rows):
         return []
-    prompts = [row.get("prompt") for row in rows]
-    if not all(prompts):
+    prompts = [row["prompt"] for row in rows if row.get("prompt")]
+    if len(prompts) < len(rows):
         return []
     options = {"chat_template": how.chat_template, "tokenize": True, "return_dict": True}
     chats = [[*prompt, *row["completion"]] for prompt, row in zip(prompts, rows, strict=True)]

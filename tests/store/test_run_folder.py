@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import RunError, UserError
 from sfr_eval.plan import Plan, make_plan
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.results import Results
@@ -174,7 +174,7 @@ def test_a_failed_seal_leaves_the_old_file(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("pyarrow.parquet.write_table", fail)
-    with pytest.raises(OSError, match="Input/output"):
+    with pytest.raises(RunError, match="Input/output error; all finished samples are kept"):
         folder.seal([sample(2)])
     assert folder.sealed_samples() == [sample(1)]
     assert not list(folder.path.glob(".*.part"))

@@ -12,7 +12,6 @@ Run: python benchmarks/judge_overhead.py [--count 10000] [--repeats 5] [--concur
 import argparse
 import asyncio
 import json
-import multiprocessing
 import resource
 import tempfile
 import time
@@ -21,57 +20,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-BODY = json.dumps(
-    {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "stub",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": '{"score": 4}'},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 105},
-    }
-).encode()
-MODELS = b'{"object": "list", "data": [{"id": "stub"}]}'
+from stub_server import completion, serving
 
-
-class Stub(asyncio.Protocol):
-    """The smallest server that the client accepts."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport: Any = transport
-        self.waiting = b""
-
-    def data_received(self, data: bytes) -> None:
-        self.waiting += data
-        while (end := self.waiting.find(b"\r\n\r\n")) >= 0:
-            head = self.waiting[:end].lower()
-            length = 0
-            for line in head.split(b"\r\n"):
-                if line.startswith(b"content-length:"):
-                    length = int(line[15:])
-            if len(self.waiting) < end + 4 + length:
-                return
-            self.waiting = self.waiting[end + 4 + length :]
-            body = MODELS if b"/models" in head.split(b"\r\n")[0] else BODY
-            self.transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                b"Content-Length: %d\r\n\r\n" % len(body) + body
-            )
-
-
-def serve(pipe: Any) -> None:
-    async def run() -> None:
-        server = await asyncio.get_running_loop().create_server(Stub, "127.0.0.1", 0)
-        pipe.send(server.sockets[0].getsockname()[1])
-        await server.serve_forever()
-
-    asyncio.run(run())
+BODY = completion('{"score": 4}', prompt_tokens=100, completion_tokens=5)
 
 
 def cases(count: int) -> Iterator[Any]:
@@ -157,10 +108,26 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--concurrency", type=int, default=32)
     arguments = parser.parse_args()
-    here, there = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{here.recv()}/v1"
+    with serving([BODY]) as url:
+        found, sizes = measured(url, arguments)
+    best = {
+        side: tuple(min(column) for column in zip(*rows, strict=True))
+        for side, rows in found.items()
+    }
+    for side, (wall, processor) in best.items():
+        print(f"{side:12} {wall:.3f} ms each, {processor:.3f} ms of processor")
+    overhead = [ours - bare for ours, bare in zip(best["ours"], best["bare post"], strict=True)]
+    grown = [b - a for a, b in zip(sizes[::2], sizes[1::2], strict=True)]
+    print(f"overhead {overhead[0]:.3f} ms each, {overhead[1]:.3f} ms of processor")
+    shown = ", ".join(f"{size:.1f} MB" for size in grown)
+    print(f"memory grown from judgement 1,000 to {arguments.count:,}: {shown}")
+    print(json.dumps({"runs": found, "overhead_ms": overhead, "grown_mb": grown}))
+
+
+def measured(
+    url: str, arguments: argparse.Namespace
+) -> tuple[dict[str, list[tuple[float, float]]], list[float]]:
+    """Return milliseconds of each side, and the resident sizes of ours."""
     size = (url, arguments.count, arguments.concurrency)
     sizes: list[float] = []
     sides: dict[str, Any] = {
@@ -175,19 +142,7 @@ def main() -> None:
             run()
             took = time.perf_counter() - wall, time.process_time() - processor
             found[side].append((took[0] / size[1] * 1e3, took[1] / size[1] * 1e3))
-    server.terminate()
-    best = {
-        side: tuple(min(column) for column in zip(*rows, strict=True))
-        for side, rows in found.items()
-    }
-    for side, (wall, processor) in best.items():
-        print(f"{side:12} {wall:.3f} ms each, {processor:.3f} ms of processor")
-    overhead = [ours - bare for ours, bare in zip(best["ours"], best["bare post"], strict=True)]
-    grown = [b - a for a, b in zip(sizes[::2], sizes[1::2], strict=True)]
-    print(f"overhead {overhead[0]:.3f} ms each, {overhead[1]:.3f} ms of processor")
-    shown = ", ".join(f"{size:.1f} MB" for size in grown)
-    print(f"memory grown from judgement 1,000 to {arguments.count:,}: {shown}")
-    print(json.dumps({"runs": found, "overhead_ms": overhead, "grown_mb": grown}))
+    return found, sizes
 
 
 if __name__ == "__main__":

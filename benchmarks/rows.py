@@ -43,6 +43,22 @@ def run_overhead(result: Any) -> Iterator[Row]:
         )
 
 
+def scored_run(result: Any) -> Iterator[Row]:
+    rate = "as fast as asked" if result["rate"] is None else f"{result['rate']:g} a second"
+    where = f"server on loopback, {rate}" if result["engine"] == "server" else result["engine"]
+    for side, ratio in result["whole_to_sampling"].items():
+        runs = result["runs"][side]
+        best = min(runs, key=lambda run: run["whole_to_sampling"])
+        yield Row(
+            what=f"a run with scoring and report, embeddings {side}; {best['requests']:,} replies, "
+            f"{where}, {len(runs)} run(s)",
+            ours=f"{best['wall_seconds']:.1f} s, {best['cpu_seconds']:.1f} CPU s",
+            name="its sampling",
+            other=f"{best['sampling_seconds']:.1f} s",
+            ratio=f"{ratio:.3f} of it",
+        )
+
+
 _SWEEP_NAMES = {
     "lm-eval": "lm-eval {version}, a command a temperature",
     "lm-eval-once": "lm-eval {version}, a task a temperature in one command",
@@ -147,6 +163,14 @@ def score_scale(result: Any) -> Iterator[Row]:
     yield _beside_a_tenth(what, result, ratio=result["cpu_ratio_at_ten_times_the_replies"])
 
 
+def score_whole(result: Any) -> Iterator[Row]:
+    best = result["best"]
+    yield Row(
+        what=f"`sfr-eval score` of {result['replies']:,} replies (cached), all, with report",
+        ours=f"{best['seconds']:.1f} s, {best['cpu_seconds']:.1f} CPU s",
+    )
+
+
 def _beside_a_tenth(what: str, result: Any, *, ratio: float) -> Row:
     whole, tenth = result["whole"], result["tenth"]
     return Row(
@@ -212,6 +236,17 @@ def startup(result: Any) -> Iterator[Row]:
         yield Row(what="start-up", ours="", name=f"`{name}`: {why}")
 
 
+def first_step(result: Any) -> Iterator[Row]:
+    best = result["best"]
+    yield Row(
+        what=f"`sfr-eval run`, start to first engine step, {len(result['runs']['ours'])} runs",
+        ours=f"{best['ours']:.1f} s",
+        name="bare vLLM",
+        other=f"{best['bare']:.1f} s",
+        ratio=cost(best["ours"], best["bare"]),
+    )
+
+
 def index(result: Any) -> Iterator[Row]:
     size = f"{result['runs']:,} runs, results.json of {result['results_bytes'] / 1e6:.1f} MB each"
     for name, what in (("index", f"`sfr-eval index` of {size}"), ("open", "its page, opened")):
@@ -239,6 +274,7 @@ def embed(result: Any) -> Iterator[Row]:
 
 READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "run_overhead": run_overhead,
+    "scored_run": scored_run,
     "sweep": sweep,
     "metrics": metrics,
     "grade": grade,
@@ -246,10 +282,12 @@ READERS: dict[str, Callable[[Any], Iterator[Row]]] = {
     "train": train,
     "lexical_scale": lexical_scale,
     "score_scale": score_scale,
+    "score_whole": score_whole,
     "geometry": geometry,
     "states": states,
     "judge_overhead": judge_overhead,
     "startup": startup,
+    "first_step": first_step,
     "index": index,
     "compare": compare,
 }

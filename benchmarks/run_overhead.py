@@ -4,12 +4,7 @@ Each side is a process of its own that starts the engine and answers all request
 turns. Ours also hashes, stores, checks and seals, but does not score. Prints a table and one line
 of JSON.
 
-With --scored: a whole run with scoring and report, as a multiple of its sampling, once with replies
-embedded beside sampling and once afterwards. Each has a cache without embeddings, and the
-results.json of both must be equal.
-
 Run: python benchmarks/run_overhead.py [--model demo] [--limit 37] [--samples 4] [--repeats 3]
-                                       [--scored]
 """
 
 import argparse
@@ -29,14 +24,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=37)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--scored", action="store_true")
-    parser.add_argument("--side", choices=["bare", "ours", "beside", "afterwards"])
+    parser.add_argument("--side", choices=["bare", "ours"])
     arguments = parser.parse_args()
     if arguments.side:
         print(json.dumps(measure(arguments)))
-        return
-    if arguments.scored:
-        print(json.dumps(scored_runs(arguments)))
         return
     rows: dict[str, list[dict[str, Any]]] = {"bare": [], "ours": []}
     for _ in range(arguments.repeats):
@@ -54,22 +45,6 @@ def main() -> None:
             f"pair by pair {', '.join(f'{pair:.3f}' for pair in pairs)}"
         )
     print(json.dumps({**table, "requests": rows["ours"][0]["requests"], "runs": rows}))
-
-
-def scored_runs(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run whole, with and without embedding beside sampling, in turns."""
-    rows: dict[str, list[dict[str, Any]]] = {"beside": [], "afterwards": []}
-    for _ in range(arguments.repeats):
-        for side, found in rows.items():
-            found.append(run_side(side, arguments))
-            found[-1]["whole_to_sampling"] = (
-                found[-1]["wall_seconds"] / found[-1]["sampling_seconds"]
-            )
-            print(side, found[-1], file=sys.stderr)
-    if len({row["results"] for found in rows.values() for row in found}) > 1:
-        sys.exit("results.json differs")
-    best = {side: min(row["whole_to_sampling"] for row in found) for side, found in rows.items()}
-    return {"whole_to_sampling": best, "runs": rows}
 
 
 def run_side(side: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -91,8 +66,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         samples=arguments.samples,
         limit=arguments.limit,
     )
-    if arguments.side in ("beside", "afterwards"):
-        return scored(config, beside=arguments.side == "beside")
     return {"bare": bare, "ours": ours}[arguments.side](config)
 
 
@@ -140,27 +113,6 @@ def ours(config: Any) -> dict[str, Any]:
         run.execute(config.model_copy(update={"output": output}))
         session = json.loads((output / "manifest.json").read_text())["last_session"]
     return figures(session["sampling_seconds"], session["samples"], session["completion_tokens"])
-
-
-def scored(config: Any, *, beside: bool) -> dict[str, Any]:
-    """Run into a new folder, with a new cache, up to the report."""
-    import hashlib
-
-    import sfr_eval.pipeline.embed_beside as embed_beside
-    import sfr_eval.pipeline.run as run
-    from sfr_eval.models.checkpoint import resolve
-
-    model = str(resolve(config.model).folder or config.model)  # that of a demo is in the old cache
-    if not beside:
-        embed_beside.WORTH = sys.maxsize
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["SFR_EVAL_CACHE"] = str(Path(scratch) / "cache")
-        output = Path(scratch) / "run"
-        run.execute(config.model_copy(update={"output": output, "model": model}))
-        session = json.loads((output / "manifest.json").read_text())["last_session"]
-        results = hashlib.sha256((output / "results.json").read_bytes()).hexdigest()
-    numbers = figures(session["sampling_seconds"], session["samples"], session["completion_tokens"])
-    return {**numbers, "results": results}
 
 
 def figures(seconds: float, requests: int, tokens: int) -> dict[str, Any]:

@@ -16,10 +16,15 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from sfr_eval.metrics.tokenizers import load_tokenizer
+from sfr_eval.metrics.windows import WINDOWS
 
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
 _SHARD = 16_384
@@ -53,16 +58,26 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
     (place,) = (cache / "embeddings").iterdir()
     store = EmbeddingStore(place)
     random = np.random.default_rng(0)
-    keys = [key for key in {text_key(row.text) for row in rows} if key not in store]
+    texts = {text for row in rows for text in embedded(row.text)}
+    keys = [key for key in map(text_key, texts) if key not in store]
     for shard in (keys[start : start + _SHARD] for start in range(0, len(keys), _SHARD)):
         made = random.standard_normal((len(shard), size), dtype=np.float32)
         store.add(shard, made / np.linalg.norm(made, axis=1, keepdims=True))
     return len(rows)
 
 
+def embedded(reply: str) -> Iterator[str]:
+    """Yield what the metrics embed of a reply: its plain text, and its first words."""
+    tokenizer = load_tokenizer(plain=True)
+    yield tokenizer.cut(reply)
+    for window in WINDOWS:
+        yield replace(tokenizer, window=window).cut(tokenizer.cut(reply))
+
+
 def score(folder: Path, cache: Path, metrics: str) -> dict[str, float]:
-    """Return seconds, CPU seconds and peak memory of `sfr-eval score`."""
-    options = [option for name in metrics.split(",") for option in ("--metrics", name)]
+    """Return seconds, CPU seconds and peak memory of `sfr-eval score`; without `metrics`, of all
+    that the suite names."""
+    options = [o for name in filter(None, metrics.split(",")) for o in ("--metrics", name)]
     command = [sys.executable, "-m", "sfr_eval", "score", str(folder), *options]
     started = time.perf_counter()
     process = os.posix_spawn(

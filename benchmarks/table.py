@@ -34,6 +34,7 @@ RESULTS = HERE / "results"
 
 COMMANDS: dict[str, list[str]] = {
     "run_overhead": ["--model", "demo:sft", "--limit", "37", "--samples", "8", "--repeats", "3"],
+    "scored_run": ["--rate", "132", "--repeats", "1"],
     "sweep": ["--model", "demo:sft", "--peers-python", "{peers}/bin/python"],
     "metrics": ["--docs"],
     "grade": ["--data", "{data}", "--peers", "{graders}"],
@@ -41,10 +42,12 @@ COMMANDS: dict[str, list[str]] = {
     "train": [],
     "lexical_scale": [],
     "score_scale": [],
+    "score_whole": [],
     "geometry": [],
     "states": ["--model", "{model}"],
     "judge_overhead": [],
     "startup": ["--peers-python", "{peers}/bin/python"],
+    "first_step": [],
     "index": [],
     "compare": [],
 }

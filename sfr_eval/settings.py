@@ -319,7 +319,10 @@ class ScoreSettings(Settings):
     )
     layers: Layers | None = setting("geometry: layers like 0,6,12; 0: embedding; default: 5")
     jackknife: bool = setting("semantic: also standard errors within prompts", default=False)
-    workers: Count | None = setting("processes that measure; default: 1", group=SCALING)
+    workers: Count | None = setting(
+        "processes that measure; default: 1, from 20,000 replies the cores, at most 8",
+        group=SCALING,
+    )
 
 
 class JudgeSettings(Settings):

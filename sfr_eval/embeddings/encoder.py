@@ -306,6 +306,10 @@ class Encoder:
         )
         return [text for text in missing if text_key(text) not in self._store]
 
+    def anew(self) -> "Encoder":
+        """Return the same encoder with nothing loaded and nobody told, for another process."""
+        return Encoder(self.name, self._cache, backend=self._chosen, long_texts=self.long_texts)
+
     @cached_property
     def _exact(self) -> "Encoder":
         return Encoder(self.name, self._cache, backend="float32", long_texts=self.long_texts)

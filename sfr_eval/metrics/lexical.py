@@ -3,6 +3,7 @@
 The functions in `__all__` take plain lists; `compute` measures a run through `lexical_stream`.
 """
 
+import itertools
 import math
 import zlib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -139,12 +140,17 @@ class LexicalValues:
 
 def compute(context: Context) -> list[MetricResult]:
     """Return every lexical metric: cross-style ones for each query, the others for each prompt."""
+    rows = enumerate(context.replies)  # grouped by prompt
+    numbered = {
+        cell: list(itertools.islice(rows, len(replies)))
+        for cell, replies in context.by_prompt.items()
+    }
     measured = lexical_values(
         (
-            ReplyRow((temperature, query), persona, reply.index, context.part(reply.text))
+            ReplyRow((temperature, query), persona, reply.index, context.texts[row])
             for (temperature, query), by_persona in context.by_query.items()
-            for persona, replies in by_persona.items()
-            for reply in replies
+            for persona in by_persona
+            for row, reply in numbered[temperature, query, persona]
         ),
         context.tokenizer,
         workers=context.workers,
@@ -171,13 +177,17 @@ def compute(context: Context) -> list[MetricResult]:
 
 
 def lexical_values(
-    rows: Iterable[ReplyRow], tokenizer: Tokenizer, *, workers: Workers | None = None
+    rows: Iterable[ReplyRow],
+    tokenizer: Tokenizer,
+    *,
+    workers: Workers | None = None,
+    of_queries: bool = True,
 ) -> LexicalValues:
     """Measure all rows, in which each query is contiguous, and keep the defined values by key."""
     of_prompts: dict[str, dict[Hashable, float]] = {}
     of_queries: dict[str, dict[Hashable, float]] = {}
     draws = []
-    for batch in lexical_stream(rows, tokenizer, workers=workers):
+    for batch in lexical_stream(rows, tokenizer, workers=workers, of_queries=of_queries):
         draws.append(batch.drawn)
         for values, keys, columns in (
             (of_prompts, batch.prompts, batch.of_prompts),

@@ -60,12 +60,14 @@ def lexical_stream(
     *,
     batch_characters: int = BATCH_CHARACTERS,
     workers: Workers | None = None,
+    of_queries: bool = True,
 ) -> Iterator[Batch]:
     """Measure all rows; those of one query must be contiguous. Raises TypeError for a row that is
     not text, ValueError for one whose query has come before. `workers` measure the batches, with
-    the same results wherever that is."""
+    the same results wherever that is. Without `of_queries`, only prompts are measured."""
     batches = _batches(rows, batch_characters)
-    return (workers or Here()).map(functools.partial(measure, tokenizer=tokenizer), batches)
+    work = functools.partial(measure, tokenizer=tokenizer, of_queries=of_queries)
+    return (workers or Here()).map(work, batches)
 
 
 def _batches(rows: Iterable[ReplyRow], batch_characters: int) -> Iterator[list[ReplyRow]]:
@@ -89,8 +91,8 @@ def _batches(rows: Iterable[ReplyRow], batch_characters: int) -> Iterator[list[R
         yield batch
 
 
-def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
-    """Compute all lexical measures of some whole queries."""
+def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer, *, of_queries: bool = True) -> Batch:
+    """Compute all lexical measures of some whole queries, or those of their prompts alone."""
     tokens = {text: tokenizer(text) for text in {row.text for row in rows}}
     packed = pack([tokens[row.text] for row in rows])
     keys = [(row.query, row.persona) for row in rows]
@@ -102,7 +104,7 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer) -> Batch:
         prompts=prompts,
         queries=queries,
         of_prompts=of_prompts,
-        of_queries=_of_queries(rows, packed, prompt, query, len(queries)),
+        of_queries=_of_queries(rows, packed, prompt, query, len(queries)) if of_queries else {},
         rows=len(rows),
         drawn=draws,
     )

@@ -1,7 +1,7 @@
 """One suite's samples and the metric families that read them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -26,15 +26,21 @@ class Job:
     families: tuple[Family, ...]
 
     def estimates(
-        self, results: Sequence[MetricResult], *, on_progress: OnProgress | None = None
+        self,
+        results: Sequence[MetricResult],
+        *,
+        known: Mapping[str, Sequence[Estimate]] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> list[Estimate]:
-        """Return the estimates of each metric, those corrected for a judge's errors at the end."""
+        """Return the estimates of each metric, those corrected for a judge's errors at the end.
+        Those that are `known`, by metric, are not computed again."""
         k, personas = samples_per_prompt(self.context.samples), self.context.suite.personas
         report = on_progress or (lambda *_: None)
         estimates: list[Estimate] = []
         for done, result in enumerate(results):
             report(f"intervals {self.context.suite.id} {result.metric}", done, len(results))
-            estimates += all_estimates(result, k, personas)
+            found = (known or {}).get(result.metric)
+            estimates += all_estimates(result, k, personas) if found is None else found
         report("intervals", len(results), len(results))
         if judged := self.context.judged:
             estimates += corrected_estimates(estimates, judged.errors)

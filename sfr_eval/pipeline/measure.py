@@ -5,7 +5,6 @@ replies of the benchmark itself (`reference.py`).
 """
 
 import functools
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from sfr_eval.metrics.sweep import summaries
 from sfr_eval.metrics.taggers import load_tagger
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.models.hidden_states import Forward
+from sfr_eval.pipeline import apart
 from sfr_eval.pipeline.base_run import with_base
 from sfr_eval.pipeline.checkpoint import reward_model
 from sfr_eval.pipeline.job import Job, suite_families
@@ -153,6 +153,7 @@ def measure(
 class _MeasuredJob:
     job: Job
     files: Mapping[str, Sequence[MetricResult]]  # <family>@<version> -> its results
+    estimates: Mapping[str, Sequence[Estimate]]  # metric -> its estimates, of those measured apart
 
     @property
     def results(self) -> list[MetricResult]:
@@ -162,13 +163,26 @@ class _MeasuredJob:
 def _compute(jobs: Sequence[Job], on_progress: OnProgress | None) -> Iterator[_MeasuredJob]:
     report = on_progress or (lambda *_: None)
     total = sum(len(job.families) for job in jobs)
-    done = itertools.count()
+    done = 0
     for job in jobs:
-        files = {}
+        suite = job.context.suite.id
+        elsewhere, wait = apart.begin(job, job.context.workers)
+        measured: dict[str, Sequence[MetricResult]] = {}
         for family in job.families:
-            report(f"score {job.context.suite.id} {family.name}", next(done), total)
-            files[f"{family.name}@{family.version}"] = list(family.compute(job.context))
-        yield _MeasuredJob(job, files)
+            if family.name not in elsewhere:
+                report(f"score {suite} {family.name}", done, total)
+                measured[family.name] = list(family.compute(job.context))
+                done += 1
+        if elsewhere:
+            report(f"score {suite} {', '.join(sorted(elsewhere))}", done, total)
+            done += len(elsewhere)
+        found = wait()
+        measured |= {name: family.results for name, family in found.items()}
+        files = {f"{each.name}@{each.version}": measured[each.name] for each in job.families}
+        estimates = {
+            metric: rows for family in found.values() for metric, rows in family.estimates.items()
+        }
+        yield _MeasuredJob(job, files, estimates)
     report("score", total, total)
 
 
@@ -192,7 +206,9 @@ def _results(
         estimates=tuple(
             row
             for part in measured
-            for row in part.job.estimates(part.results, on_progress=on_progress)
+            for row in part.job.estimates(
+                part.results, known=part.estimates, on_progress=on_progress
+            )
         ),
         signatures=signatures,
         notes=notes,

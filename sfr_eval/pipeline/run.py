@@ -18,7 +18,7 @@ from sfr_eval.store.manifest import Manifest
 from sfr_eval.thinking import answers
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress, waiting
-from sfr_eval.util.workers import open_workers
+from sfr_eval.util.workers import open_workers, usual_workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,8 @@ def judge(ready: Preflight, drawn: Drawn) -> tuple[Drawn, list[str]]:
 def measure(ready: Preflight, drawn: Drawn) -> Path:
     """Compute all metrics of the samples and write the report. Returns its path."""
     config, path = ready.config, ready.folder.path
-    with ScoringProgress() as progress, open_workers(config.score.workers) as workers:
+    count = config.score.workers or usual_workers(len(drawn.samples))
+    with ScoringProgress() as progress, open_workers(count) as workers:
         forward = forward_for(
             path,
             drawn.manifest,

@@ -34,7 +34,7 @@ from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.thinking import parse_think_tags
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
-from sfr_eval.util.workers import open_workers
+from sfr_eval.util.workers import open_workers, usual_workers
 
 Missing = Literal["skip", "fail"]
 """What problems without a reply are: left out, or failed."""
@@ -186,7 +186,10 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
         ),
         open_judging(judging, suites, requests=requests) as panel,
         folder,
-        open_workers(scoring.workers, ray_address=settings.get("ray_address")) as workers,
+        open_workers(
+            scoring.workers or usual_workers(manifest.samples or 0),
+            ray_address=settings.get("ray_address"),
+        ) as workers,
         progress,
     ):
         samples = folder.sealed_samples()

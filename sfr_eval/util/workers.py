@@ -6,7 +6,9 @@ memory does not grow with the run.
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -22,6 +24,14 @@ Result = TypeVar("Result")
 
 _AHEAD = 2  # parts per worker, one of them waiting
 _TRIES = 3  # per part on Ray, whose nodes come and go
+_WORTH = 20_000
+"""Replies from which a run has several parts, each of seconds; a process starts in one."""
+_MOST = 8  # processes that nobody asked for: each takes some 200 MB
+
+
+def usual_workers(replies: int) -> int:
+    """Return how many processes measure so many replies, where the user does not say."""
+    return min(len(os.sched_getaffinity(0)), _MOST) if replies >= _WORTH else 1
 
 
 class Workers(Protocol):
@@ -31,6 +41,10 @@ class Workers(Protocol):
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """Yield `work(part)` for each part, in order."""
 
+    def begin(self, work: Callable[[Part], Result], part: Part) -> Callable[[], Result] | None:
+        """Begin `work(part)` beside this process. Returns what waits for its result; None where
+        that would be done in this process."""
+
 
 class Here:
     """Works in this process, on one part after the other."""
@@ -38,6 +52,9 @@ class Here:
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """See Workers."""
         return map(work, parts)
+
+    def begin(self, _work: object, _part: object) -> None:
+        """See Workers."""
 
 
 class Processes:
@@ -49,13 +66,29 @@ class Processes:
     def map(self, work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
         """See Workers. Raises RunError if a process is killed, for example when memory runs out."""
         futures = (self._pool.submit(work, part) for part in parts)
-        try:
+        with _named_death():
             yield from _in_order(futures, Future.result, cancel=Future.cancel, workers=self._count)
-        except BrokenProcessPool:
-            raise RunError(
-                "a worker process was killed (by the system, if memory ran out); samples are kept: "
-                "repeat the command with fewer --workers"
-            ) from None
+
+    def begin(self, work: Callable[[Part], Result], part: Part) -> Callable[[], Result]:
+        """See Workers. What waits raises RunError like `map`."""
+        future = self._pool.submit(work, part)
+
+        def result() -> Result:
+            with _named_death():
+                return future.result()
+
+        return result
+
+
+@contextmanager
+def _named_death() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise RunError(
+            "a worker process was killed (by the system, if memory ran out); samples are kept: "
+            "repeat the command with fewer --workers"
+        ) from None
 
 
 class OnRay:
@@ -79,6 +112,9 @@ class OnRay:
                 f"--ray-address: a part of the scoring was lost {_TRIES} times "
                 f"({type(error).__name__}); samples are kept: repeat the command"
             ) from error
+
+    def begin(self, _work: object, _part: object) -> None:
+        """See Workers. The samples would travel to another machine."""
 
 
 def _in_order(
@@ -120,10 +156,26 @@ def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterat
     else:
         # Not forked: this process may have threads of BLAS, torch or Ray, which hold locks.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
-            yield Processes(pool, count)
+        others = set(multiprocessing.active_children())
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_prepare) as pool:
+            try:
+                yield Processes(pool, count)
+            except BaseException:  # an interrupt does not wait for a part of many seconds
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
+                raise
 
 
-def _one_thread() -> None:
+def _prepare() -> None:
+    """Use one thread, and end with the process that started this one, also if that is killed:
+    a worker holds both ends of the pipe it waits at, and would wait for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+
+
+def _end_after(process: int) -> None:
+    multiprocessing.connection.wait([process])
+    os._exit(1)

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.score import score
 from sfr_eval.store.run_folder import RunFolder
-from sfr_eval.util.workers import Here, Workers, open_workers
+from sfr_eval.util.workers import Here, Workers, open_workers, usual_workers
 
 FAMILIES = ("text", "lexical", "semantic", "gated")
 
@@ -51,6 +54,15 @@ def two() -> Iterator[Workers]:
         yield workers
 
 
+def test_only_large_runs_start_processes_that_nobody_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for cores, usual in ((1, 1), (2, 2), (64, 8)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=cores: set(range(n)))
+        assert usual_workers(19_999) == 1
+        assert usual_workers(85_248) == usual
+
+
 def test_results_come_in_order_from_other_processes(two: Workers) -> None:
     found = list(two.map(slow_first, range(20)))
     assert [number for number, _ in found] == list(range(20))
@@ -81,6 +93,29 @@ def test_an_error_of_the_work_is_the_callers(two: Workers) -> None:
 def test_a_killed_process_ends_it_in_one_line() -> None:
     with open_workers(2) as workers, pytest.raises(RunError, match="fewer --workers"):
         list(workers.map(die, range(3)))
+
+
+def test_processes_end_with_one_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, signal\n"
+        "from sfr_eval.util.workers import open_workers\n"
+        "if __name__ == '__main__':\n"
+        "    with open_workers(2) as workers:\n"
+        "        next(workers.map(os.getpgid, [0]))\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    assert process.wait() == -signal.SIGKILL
+    group = process.pid
+    for _ in range(300):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    os.killpg(group, signal.SIGKILL)
+    pytest.fail("a worker goes on without the process that started it")
 
 
 def replies(queries: int) -> Iterator[ReplyRow]:

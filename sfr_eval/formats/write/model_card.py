@@ -5,6 +5,7 @@ are therefore arguments of each metric, so that the entry of each temperature su
 plain numbers; undefined ones are omitted.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.metrics.table import shown_metrics
 from sfr_eval.types import Estimate
-from sfr_eval.util.files import write_atomic
+from sfr_eval.util.files import atomic_path, write_atomic
 
 TASK = "text-generation"
 DATASET_TYPE = "sfr-eval"
@@ -31,11 +32,13 @@ def write_card(source: ExportSource, output: Path) -> list[Path]:
     results += [_entry(hub, source, estimate) for estimate in shown(source)]
     model_index = hub.repocard_data.eval_results_to_model_index(name or source.model, results)
     index = {"model-index": model_index}
-    if old is None:
+    if not card.exists():
         text = yaml.safe_dump(index, sort_keys=False, allow_unicode=True)
         write_atomic(card, f"---\n{text}---\n")
     else:
-        hub.metadata_save(card, {**old, **index})
+        with atomic_path(card.resolve()) as temporary:
+            shutil.copy(card, temporary)  # the package empties the file before it writes
+            hub.metadata_save(temporary, {**(old or {}), **index})
     return [card]
 
 

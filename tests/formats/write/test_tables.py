@@ -1,5 +1,6 @@
 """csv, jsonl and model card; names and options of the verb."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from sfr_eval.api import load
-from sfr_eval.errors import UserError
+from sfr_eval.errors import RunError, UserError
 from sfr_eval.formats.export import FORMATS, export
 
 
@@ -76,6 +77,34 @@ def test_a_card_that_is_there_keeps_its_text_and_other_results(run: Path, tmp_pa
         for metric in result["metrics"]
     ]
     assert metrics == [("gsm8k", "acc"), ("sfr-eval", "distinct_2"), ("sfr-eval", "distinct_2")]
+
+
+def test_a_disk_that_fills_up_leaves_a_model_card_as_it_was(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(file: Path, _: object) -> None:
+        Path(file).write_text("---\nlic")
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("huggingface_hub.metadata_save", fail)
+    card = tmp_path / "README.md"
+    card.write_text("---\nlicense: mit\n---\n\n# My model\n")
+    with pytest.raises(RunError, match="the disk is full"):
+        export(run, format="model-card", output=tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
+    assert card.read_text() == "---\nlicense: mit\n---\n\n# My model\n"
+
+
+def test_a_model_card_keeps_its_text_mode_and_place(run: Path, tmp_path: Path) -> None:
+    card = tmp_path / "card.md"
+    card.write_text("# My model\n")
+    card.chmod(0o640)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "README.md").symlink_to(card)
+    export(run, format="model-card", output=tmp_path / "out")
+    assert card.read_text().startswith("---\nmodel-index:")
+    assert card.read_text().endswith("---\n# My model\n")
+    assert card.stat().st_mode & 0o777 == 0o640
 
 
 def test_eval_results_are_read_by_the_hub_client(run: Path, tmp_path: Path) -> None:

@@ -113,6 +113,11 @@ VERBS = (
         for format in EXPORTS
     ),
     Verb(
+        name="export model-card again",
+        command=("export", "runs/a", "--format", "model-card", "--output", "card"),
+        before=(A,),
+    ),
+    Verb(
         name="grade",
         command=("grade", "programs.jsonl", "--unsafe-code", "--output", "verdicts.jsonl"),
     ),
@@ -128,6 +133,8 @@ def write_inputs(folder: Path) -> None:
     (folder / "prompts.txt").write_text("Say something.\nSay something else.\n")
     for name, words in (("a", 12), ("b", 4)):
         toy_runs.write_replies(folder / f"{name}.jsonl", words=words)
+    (folder / "card").mkdir()
+    (folder / "card" / "README.md").write_text("---\nlicense: mit\n---\n\n# My model\n")
     rows = [{"id": n, "code": f"print({n % 3})", "tests": [["", "0"]]} for n in range(6)]
     (folder / "programs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 

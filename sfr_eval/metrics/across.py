@@ -80,7 +80,7 @@ def compute(context: Context) -> list[MetricResult]:
         ),
         context.tokenizer,
         workers=context.workers,
-        of_queries=False,  # a set has one persona
+        prompts_only=True,  # a set has one persona
     ).of_prompts
     # Lexical measures read every reply; the encoder does not (see `Context.readable`).
     readable = [number for number in whole if context.readable[list(sets[number].rows)].all()]

@@ -66,20 +66,8 @@ Answer = tuple[float | None, str]
 """A value, and why there is none."""
 
 
-def copied_share(reply: Sequence[str], messages: Sequence[Sequence[str]]) -> float:
-    """Share of a reply's words that stand in runs of `RUN` words of a message, or of the whole
-    message if that is shorter: 0 to 1, higher is more alike. 0 for an empty reply."""
-    return _Prompt.of(messages).copied_share(reply)
-
-
-def repeats_prompt(reply: Sequence[str], messages: Sequence[Sequence[str]]) -> bool:
-    """Return whether a reply repeats its prompt: nearly all of its words are copied from the
-    messages, or it begins with the whole last message (of `RUN` words or more)."""
-    return _Prompt.of(messages).is_repeated_by(reply)
-
-
 @dataclass(frozen=True, slots=True)
-class _Prompt:
+class PromptWords:
     """The words of a prompt's messages, ready for many replies."""
 
     runs: Sequence[tuple[int, Mapping[str, set[tuple[str, ...]]]]]
@@ -87,7 +75,8 @@ class _Prompt:
     last: list[str]
 
     @classmethod
-    def of(cls, messages: Sequence[Sequence[str]]) -> "_Prompt":
+    def of(cls, messages: Sequence[Sequence[str]]) -> "PromptWords":
+        """Return what is needed of the words of each message."""
         runs = []
         for message in messages:
             if size := min(RUN, len(message)):
@@ -98,6 +87,8 @@ class _Prompt:
         return cls(runs, list(messages[-1]) if messages else [])
 
     def copied_share(self, reply: Sequence[str]) -> float:
+        """Return the share of a reply's words that stand in runs of `RUN` words of a message, or of
+        the whole message if that is shorter: 0 to 1, higher is more alike. 0 for an empty reply."""
         covered = [False] * len(reply)
         for size, by_word in self.runs:
             for i, word in enumerate(reply[: len(reply) - size + 1] if size <= len(reply) else ()):
@@ -106,6 +97,8 @@ class _Prompt:
         return sum(covered) / len(reply) if reply else 0.0
 
     def is_repeated_by(self, reply: Sequence[str]) -> bool:
+        """Return whether a reply repeats the prompt: nearly all of its words are copied from the
+        messages, or it begins with the whole last message (of `RUN` words or more)."""
         if self.copied_share(reply) >= COPIED:
             return True
         size = len(self.last)
@@ -213,7 +206,7 @@ def _mismatches(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> d
 
 def _copies(context: Context, texts: Mapping[PromptKey, Sequence[str]]) -> dict[Cell, Answer]:
     prompts = {
-        prompt: _Prompt.of([order_words(text) for text in messages])
+        prompt: PromptWords.of([order_words(text) for text in messages])
         for prompt, messages in texts.items()
     }
     return {

@@ -181,13 +181,14 @@ def lexical_values(
     tokenizer: Tokenizer,
     *,
     workers: Workers | None = None,
-    of_queries: bool = True,
+    prompts_only: bool = False,
 ) -> LexicalValues:
-    """Measure all rows, in which each query is contiguous, and keep the defined values by key."""
+    """Measure all rows, in which each query is contiguous, and keep the defined values by key; with
+    `prompts_only`, none of queries."""
     of_prompts: dict[str, dict[Hashable, float]] = {}
     of_queries: dict[str, dict[Hashable, float]] = {}
     draws = []
-    for batch in lexical_stream(rows, tokenizer, workers=workers, of_queries=of_queries):
+    for batch in lexical_stream(rows, tokenizer, workers=workers, prompts_only=prompts_only):
         draws.append(batch.drawn)
         for values, keys, columns in (
             (of_prompts, batch.prompts, batch.of_prompts),

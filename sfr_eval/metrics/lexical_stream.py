@@ -60,13 +60,13 @@ def lexical_stream(
     *,
     batch_characters: int = BATCH_CHARACTERS,
     workers: Workers | None = None,
-    of_queries: bool = True,
+    prompts_only: bool = False,
 ) -> Iterator[Batch]:
     """Measure all rows; those of one query must be contiguous. Raises TypeError for a row that is
     not text, ValueError for one whose query has come before. `workers` measure the batches, with
-    the same results wherever that is. Without `of_queries`, only prompts are measured."""
+    the same results wherever that is. With `prompts_only`, none of queries."""
     batches = _batches(rows, batch_characters)
-    work = functools.partial(measure, tokenizer=tokenizer, of_queries=of_queries)
+    work = functools.partial(measure, tokenizer=tokenizer, prompts_only=prompts_only)
     return (workers or Here()).map(work, batches)
 
 
@@ -91,7 +91,7 @@ def _batches(rows: Iterable[ReplyRow], batch_characters: int) -> Iterator[list[R
         yield batch
 
 
-def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer, *, of_queries: bool = True) -> Batch:
+def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer, *, prompts_only: bool = False) -> Batch:
     """Compute all lexical measures of some whole queries, or those of their prompts alone."""
     tokens = {text: tokenizer(text) for text in {row.text for row in rows}}
     packed = pack([tokens[row.text] for row in rows])
@@ -104,7 +104,7 @@ def measure(rows: Sequence[ReplyRow], tokenizer: Tokenizer, *, of_queries: bool 
         prompts=prompts,
         queries=queries,
         of_prompts=of_prompts,
-        of_queries=_of_queries(rows, packed, prompt, query, len(queries)) if of_queries else {},
+        of_queries={} if prompts_only else _of_queries(rows, packed, prompt, query, len(queries)),
         rows=len(rows),
         drawn=draws,
     )

@@ -9,7 +9,7 @@ import pytest
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.metrics import facts
 from sfr_eval.metrics.context import Context
-from sfr_eval.metrics.facts import copied_share, prompt_languages, repeats_prompt
+from sfr_eval.metrics.facts import PromptWords, prompt_languages
 from sfr_eval.metrics.word_order import order_words
 from sfr_eval.suites.problems.problem import ProblemSet
 from sfr_eval.suites.suite import Suite, load_suite
@@ -98,13 +98,13 @@ def test_programs_have_no_language_and_may_copy(tmp_path: Path) -> None:
     ],
 )
 def test_copied_share_by_hand(reply: str, expected: float) -> None:
-    assert copied_share(reply.split(), [list("abcdefg")]) == pytest.approx(expected)
+    assert PromptWords.of([list("abcdefg")]).copied_share(reply.split()) == pytest.approx(expected)
 
 
 def test_a_short_prompt_is_copied_as_a_whole() -> None:
-    assert copied_share(["tell", "a", "joke"], [["tell", "a", "joke"]]) == 1
-    assert copied_share(["a", "joke", "then"], [["tell", "a", "joke"]]) == 0
-    assert copied_share(["anything"], [[]]) == 0
+    assert PromptWords.of([["tell", "a", "joke"]]).copied_share(["tell", "a", "joke"]) == 1
+    assert PromptWords.of([["tell", "a", "joke"]]).copied_share(["a", "joke", "then"]) == 0
+    assert PromptWords.of([[]]).copied_share(["anything"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -120,18 +120,18 @@ def test_a_short_prompt_is_copied_as_a_whole() -> None:
     ],
 )
 def test_a_reply_that_repeats_its_prompt(reply: str, copy: bool) -> None:
-    assert repeats_prompt(words(reply), [words(QUESTION)]) is copy
+    assert PromptWords.of([words(QUESTION)]).is_repeated_by(words(reply)) is copy
 
 
 def test_an_answer_in_a_whole_sentence_is_no_copy() -> None:
     prompt = words("Give one popular name for a baby boy in Papua New Guinea.")
     reply = words("One popular name for a baby boy in Papua New Guinea is Kepas.")
-    assert not repeats_prompt(reply, [prompt])
+    assert not PromptWords.of([prompt]).is_repeated_by(reply)
 
 
 def test_the_persona_card_counts_as_prompt() -> None:
     card = words("You are Captain Brine, an old pirate captain on a creaking ship.")
-    assert repeats_prompt(card, [card, words(QUESTION)])
+    assert PromptWords.of([card, words(QUESTION)]).is_repeated_by(card)
 
 
 def test_the_language_of_a_prompt_comes_from_its_last_message() -> None:

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from sfr_eval.commands.options import PATH, json_option, metrics_option, output_option
+from sfr_eval.commands.options import (
+    PATH,
+    images_option,
+    json_option,
+    metrics_option,
+    output_option,
+)
 from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.commands.score import field_options
 from sfr_eval.errors import UserError
@@ -46,6 +52,7 @@ from sfr_eval.util.progress import log, say, waiting
 @click.option("--allow-mismatch", is_flag=True, help="compare runs whose settings differ")
 @click.option("--encoder", metavar="NAME", help="of files: sentence encoder, name or folder")
 @field_options
+@images_option
 @json_option
 @quiet_engines
 def compare(
@@ -55,6 +62,7 @@ def compare(
     groups: tuple[str, ...],
     output: Path | None,
     encoder: str | None,
+    images: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -108,7 +116,7 @@ def compare(
                 *runs, labels=labels, base=base, similarity=similarity, **options
             )
     with waiting("writing the comparison"):
-        page = write_comparison(comparison, output)
+        page = write_comparison(comparison, output, images=images)
     for line in [*show_comparison(comparison, as_json=as_json), f"comparison: {page.resolve()}"]:
         (log if as_json else say)(line)
 

@@ -40,6 +40,9 @@ _SHORT = {"model": "-m", "output": "-o", "samples": "-n"}
 
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="print JSON to stdout")
+images_option = click.option(
+    "--images", is_flag=True, help="also each figure in plots/ as PNG (300 dpi) and SVG"
+)
 
 
 def metrics_option(help: str) -> Callable[..., Any]:

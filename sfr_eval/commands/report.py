@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from sfr_eval.commands.options import PATH
+from sfr_eval.commands.options import PATH, images_option
 from sfr_eval.commands.quiet import quiet_engines
 from sfr_eval.errors import UserError, kept_when_interrupted
 from sfr_eval.util.progress import ScoringProgress, say
@@ -14,8 +14,9 @@ from sfr_eval.util.progress import ScoringProgress, say
 @click.argument("folder", type=PATH)
 @click.option("--beside", type=PATH, help="second run: hidden states of both on shared axes")
 @click.option("--base-run", type=PATH, help="scored run of the base model, to be compared with")
+@images_option
 @quiet_engines
-def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
+def report(folder: Path, beside: Path | None, base_run: Path | None, images: bool) -> None:
     """Write report.html and the plots of a measured run, or of all decoders of a sweep, again."""
     from sfr_eval.comparison.files import compare_again
     from sfr_eval.report.report import write_report
@@ -33,11 +34,11 @@ def report(folder: Path, beside: Path | None, base_run: Path | None) -> None:
             add_base(RunFolder(run), base_run)
         kept = f"the results of {run} are kept"
         with kept_when_interrupted("writing the report", kept), ScoringProgress() as progress:
-            page = write_report(RunFolder(run), on_progress=progress)
+            page = write_report(RunFolder(run), images=images, on_progress=progress)
         show_run(run, named=len(runs) > 1)
         say(f"report: {page.resolve()}")
     if len(runs) > 1:
-        say(f"comparison: {compare_again(folder).resolve()}")
+        say(f"comparison: {compare_again(folder, images=images).resolve()}")
     if beside is not None:
         from sfr_eval.report.hidden_two_runs import write_beside
 

@@ -13,16 +13,20 @@ from sfr_eval.comparison.overview import suite_ids
 from sfr_eval.comparison.page import render
 from sfr_eval.comparison.result import Comparison
 from sfr_eval.errors import UserError
-from sfr_eval.report.figures import files, to_csv
+from sfr_eval.report.figures import to_csv
+from sfr_eval.report.plot_files import write_plots
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.untrusted import file_name, whole_text
 
 
-def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path:
+def write_comparison(
+    comparison: Comparison, folder: Path | None = None, *, images: bool = False
+) -> Path:
     """Write everything into `folder`, by default runs/compare-..., and return the path of the page.
 
-    comparison.json; metrics.csv and matched_quality.csv with the same rows; plots/ with PNG (300
-    dpi), SVG and CSV for each suite; compare.html. Raises UserError for a folder with a run.
+    comparison.json; metrics.csv and matched_quality.csv with the same rows; plots/ with a CSV of
+    each figure, and with `images` PNG (300 dpi) and SVG; compare.html. Raises UserError for a
+    folder with a run.
     """
     folder = folder or comparison.default_folder
     if (folder / "manifest.json").exists():
@@ -41,16 +45,15 @@ def write_comparison(comparison: Comparison, folder: Path | None = None) -> Path
                 **figures(runs, suite, groups=comparison.groups),
             }
             for kind, group in drawn[suite].items():
-                for suffix, data in files(group) if group else ():
-                    write_atomic(folder / "plots" / f"{file_name(suite)}-{kind}.{suffix}", data)
+                write_plots(folder / "plots" / f"{file_name(suite)}-{kind}", group, images=images)
         page = folder / "compare.html"
-        write_atomic(page, render(comparison, drawn))
+        write_atomic(page, render(comparison, drawn, images=images))
     return page
 
 
-def compare_again(sweep: Path) -> Path:
+def compare_again(sweep: Path, *, images: bool = False) -> Path:
     """Compare the decoders of a sweep in its folder, and return the path of the page."""
-    return write_comparison(compare_runs(sweep), sweep)
+    return write_comparison(compare_runs(sweep), sweep, images=images)
 
 
 def _csv(file: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -52,12 +52,13 @@ _TONES = {"gain": "up", "loss": "down"}
 _BEST = {"variety": "most varied", "style": "most in style", "quality": "best"}
 
 
-def render(comparison: Comparison, drawn: Drawn) -> str:
+def render(comparison: Comparison, drawn: Drawn, *, images: bool) -> str:
     """Return the page. Text of models and of run folders is escaped, or JSON that a script cannot
-    leave."""
+    leave. images: whether the figures are there as images, too."""
     return page.render(
         "compare",
         styles=["compare"],
+        images=images,
         title=_title(comparison.names),
         base=comparison.base,
         grouped=bool(comparison.groups),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
+IMAGES = ("png", "svg")
 DPI = 300  # what journals ask for
 SIZE = (3.7, 3.0)  # inches
 SQUARE = (3.7, 3.6)
@@ -64,15 +65,19 @@ def figure_svg(figure: Figure) -> str:
         return _saved(sheet, "svg").decode()
 
 
-def files(figures: Sequence[Figure], *, columns: int = 3) -> Iterator[tuple[str, bytes]]:
-    """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind; nothing for none."""
+def files(
+    figures: Sequence[Figure], *, images: bool = True, columns: int = 3
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (suffix, content) of PNG, SVG and CSV with all figures of a kind, of CSV alone without
+    `images`; nothing for no figure."""
     if not figures:
         return
     figures = [one for figure in figures for one in figure.in_files or (figure,)]
     columns = min(len(figures), columns)
-    with _sheet(figures, columns=columns) as sheet:
-        drawings = [(kind, _saved(sheet, kind)) for kind in ("png", "svg")]
-    yield from drawings
+    if images:
+        with _sheet(figures, columns=columns) as sheet:
+            drawings = [(kind, _saved(sheet, kind)) for kind in IMAGES]
+        yield from drawings
     yield "csv", to_csv([row for figure in figures for row in figure.rows])
 
 

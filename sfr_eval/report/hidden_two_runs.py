@@ -18,15 +18,16 @@ import numpy.typing as npt
 from sfr_eval.errors import UserError
 from sfr_eval.metrics.maps import POINTS, centred_by, chosen_queries, maps
 from sfr_eval.models.states_on_disk import States, read_states
-from sfr_eval.report.figures import Figure, files
+from sfr_eval.report.figures import Figure
 from sfr_eval.report.hidden_maps import MAPS, map_figure, persona_names
 from sfr_eval.report.layer_profiles import PROFILES, profile_figure
+from sfr_eval.report.plot_files import write_plots
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import SuiteResults, read_suites
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Sample
-from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.files import writing_to
 
 READINGS = {"model": "replies", "blind": "text"}
 """Part of the name of the stored states -> what they are of."""
@@ -80,10 +81,9 @@ def write_beside(first: RunFolder, second: RunFolder) -> list[Path]:
         for kind, (figures, columns) in groups.items():
             with writing_to(first.path):
                 (first.path / "plots").mkdir(exist_ok=True)
-                for suffix, content in files(figures, columns=columns):
-                    file = first.path / "plots" / f"{id}-{kind}.{suffix}"
-                    write_atomic(file, content)
-                    written += [file] if suffix == "png" else []
+                stem = first.path / "plots" / f"{id}-{kind}"
+                write_plots(stem, figures, images=True, columns=columns)
+                written += [stem.with_name(f"{stem.name}.png")] if figures else []
     if not written:
         raise UserError(f"--beside {second.path}: has no suite in common with {first.path}")
     return written

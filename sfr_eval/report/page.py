@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfr_eval.report.charts.chart import payload
 from sfr_eval.report.charts.slim import slim
-from sfr_eval.report.figures import COLOURS, Figure, figure_svg
+from sfr_eval.report.figures import COLOURS, IMAGES, Figure, figure_svg
 from sfr_eval.util.assets import report_file
 from sfr_eval.version import __version__
 
@@ -46,10 +46,15 @@ head, these at the end of the body."""
 
 
 def render(
-    template: str, *, scripts: Sequence[str] = (), styles: Sequence[str] = (), **values: Any
+    template: str,
+    *,
+    scripts: Sequence[str] = (),
+    styles: Sequence[str] = (),
+    images: bool = False,
+    **values: Any,
 ) -> str:
     """Return the page of a template of reports/pages/ which extends page.html.j2, with what every
-    page has and further scripts and styles."""
+    page has and further scripts and styles. images: whether plots/ has figures as images, too."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -60,6 +65,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["suffixes"] = (*IMAGES, "csv") if images else ("csv",)
     first = _text("scripts/page.js")
     rest = [_text(f"scripts/{name}.js") for name in (*SCRIPTS, *scripts)]
     return environment.get_template(f"pages/{template}.html.j2").render(

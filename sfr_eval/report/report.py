@@ -24,10 +24,11 @@ from sfr_eval.report import (
     token_curves,
     trade_off,
 )
-from sfr_eval.report.figures import Figure, files, to_csv
+from sfr_eval.report.figures import Figure, to_csv
 from sfr_eval.report.metric_names import metric_name
 from sfr_eval.report.over_temperature import over_temperature
 from sfr_eval.report.page import inline, render
+from sfr_eval.report.plot_files import write_plots
 from sfr_eval.report.replies import replies_address
 from sfr_eval.report.reply_browser import browser
 from sfr_eval.report.run_facts import run_facts
@@ -46,8 +47,11 @@ from sfr_eval.util.progress import OnProgress
 from sfr_eval.util.untrusted import file_name, refuse_links
 
 
-def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) -> Path:
-    """Write report.html and plots/ of a scored run, and return the path of the page."""
+def write_report(
+    folder: RunFolder, *, images: bool = False, on_progress: OnProgress | None = None
+) -> Path:
+    """Write report.html and plots/ of a scored run, and return the path of the page. images: also
+    each figure as PNG and SVG."""
     manifest = Manifest.load(folder.path)
     results = folder.read_results()
     suites = read_suites(manifest, results)
@@ -67,8 +71,7 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
             for done, (kind, group) in enumerate(figures.items()):
                 if on_progress is not None:
                     on_progress(f"report {suite.id} {kind}", done, steps)
-                for suffix, content in files(group):
-                    write_atomic(plots / f"{file_name(suite.id)}-{kind}.{suffix}", content)
+                write_plots(plots / f"{file_name(suite.id)}-{kind}", group, images=images)
             if on_progress is not None:
                 on_progress(f"report {suite.id} page", steps - 1, steps)
             repeated = repetitions.repetitions(answers(suite_samples, manifest.thinking))
@@ -89,14 +92,13 @@ def write_report(folder: RunFolder, *, on_progress: OnProgress | None = None) ->
                 sheet = reply_map.figure(
                     drawn, {manifest.name: suite_samples}, personas=suite.personas
                 )
-                for suffix, content in files([sheet]):
-                    write_atomic(plots / f"{file_name(suite.id)}-reply_map.{suffix}", content)
+                write_plots(plots / f"{file_name(suite.id)}-reply_map", [sheet], images=images)
             section |= {"browser": replies}
             found = without_replies(suite, suite_samples) or finding(suite, repeated)
             board = scoreboard(suite, temperature=found.temperature)
             parts.append(section | {"repeated": repeated, "finding": found, "board": board})
         page = folder.path / "report.html"
-        write_atomic(page, _render(manifest, results, parts))
+        write_atomic(page, _render(manifest, results, parts, images=images))
     if on_progress is not None:
         on_progress("report", steps, steps)
     return page
@@ -118,10 +120,13 @@ def _figures(suite: SuiteResults) -> dict[str, list[Figure]]:
     }
 
 
-def _render(manifest: Manifest, results: Results, parts: Sequence[Mapping[str, Any]]) -> str:
+def _render(
+    manifest: Manifest, results: Results, parts: Sequence[Mapping[str, Any]], *, images: bool
+) -> str:
     metrics = dict.fromkeys(row.metric for row in results.estimates)
     return render(
         "report",
+        images=images,
         name=manifest.name,
         facts=run_facts(manifest),
         about=list(_about(manifest)),

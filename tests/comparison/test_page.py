@@ -74,7 +74,8 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 @pytest.fixture(scope="module")
 def written(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_comparison(comparison, tmp_path_factory.mktemp("out") / "compare").parent
+    folder = tmp_path_factory.mktemp("out") / "compare"
+    return write_comparison(comparison, folder, images=True).parent
 
 
 def test_files_hold_every_row_in_full(comparison: Comparison, written: Path) -> None:

@@ -61,12 +61,12 @@ def test_a_report_draws_the_map_of_what_is_embedded_and_draws_it_again_elsewhere
     assert made(folder, cache)["map"] is None
     embed(folder.sealed_samples(), cache)
     with_signature(folder, SIGNATURE)
-    page = write_report(folder).read_text()
+    page = write_report(folder, images=True).read_text()
     assert 'data-view="map"' in page
     assert 'href="plots/persona-reply_map.png"' in page
     assert map_file(folder.path, "persona").with_suffix(".png").exists()
     monkeypatch.setenv("SFR_EVAL_CACHE", str(tmp_path / "another machine"))
-    assert write_report(folder).read_text() == page
+    assert write_report(folder, images=True).read_text() == page
 
 
 def test_prompts_are_sorted_by_the_quality_that_was_scored(folder: RunFolder) -> None:

@@ -133,7 +133,7 @@ def test_files_of_plots_are_drawn_too(tmp_path: Path) -> None:
     for card in manifest["plan"][0]["personas"]:
         card["name"] = "=cmd|'/C calc'!A0 $\\evil{$ --> " + card["name"]
     folder.write_manifest(Manifest.model_validate(manifest))
-    write_report(RunFolder(folder.path))
+    write_report(RunFolder(folder.path), images=True)
     files = sorted((folder.path / "plots").iterdir())
     assert {file.suffix for file in files} == {".png", ".svg", ".csv"}
     for file in files:

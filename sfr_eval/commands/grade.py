@@ -62,6 +62,6 @@ def grade(
         log(f"{sum(lacking.values()):,} programs failed since the sandbox lacks a package: {names}")
     if statuses.get("not_scored"):
         raise RunError(
-            f"{statuses['not_scored']} programs are not scored: `detail` in {target} says why; "
+            f"programs not scored: {statuses['not_scored']}; `detail` in {target} says why; "
             "the same command tries them again"
         )

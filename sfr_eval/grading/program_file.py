@@ -180,7 +180,8 @@ def read_programs(source: Path) -> Iterator[GradeRow]:
             row = _row(line, where=where)
             program = Program(id=row.id, code=row.code, problem=_problem(row, where=where))
             if reason := flaw(program.problem, checker):
-                raise UserError(f"{where}: id {row.id!r}: {reason}")
+                fix = "give it tests that a wrong program fails, or remove the row"
+                raise UserError(f"{where}: id {row.id!r} {reason}; {fix}")
             if row.id in seen:
                 raise UserError(f"{where}: id {row.id!r} appears twice; ids must differ")
             seen.add(row.id)

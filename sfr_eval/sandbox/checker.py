@@ -20,7 +20,7 @@ from sfr_eval.sandbox.types import AssertsProblem, FunctionalProblem, HumanEvalP
 TOO_MUCH: Outcome = ("wrong", "the answer takes too much time or memory to compare")
 """The outcome of a test whose answer is beyond the limits of the process."""
 
-_UNREADABLE = "its tests take too much time or memory to read"
+_UNREADABLE = "has tests that take too much time or memory to read"
 SECONDS = 6
 """CPU time for one question; as long as a program may take for a test."""
 _START_SECONDS = 120.0  # enough for a heavily loaded machine

@@ -12,12 +12,13 @@ from sfr_eval.sandbox.types import (
 
 
 def flaw(problem: Problem, checker: Checker) -> str:
-    """Return why the tests of a problem decide nothing; "" if they may."""
+    """Return why the tests of a problem decide nothing, as what is said of it ("has no tests"); ""
+    if they may decide something."""
     if isinstance(problem, AssertsProblem | HumanEvalProblem):
         return checker.plan(problem).flaw or _unnamed(problem)
     tests = problem.inputs if isinstance(problem, CallsProblem) else problem.tests
     if not tests:
-        return "it has no tests"
+        return "has no tests"
     return _unnamed(problem)
 
 
@@ -27,4 +28,6 @@ def _unnamed(problem: Problem) -> str:
         name = problem.function
     elif isinstance(problem, HumanEvalProblem):
         name = problem.entry_point
-    return "" if name.isidentifier() else f"{name[:40]!r} is not the name of a function"
+    if name.isidentifier():
+        return ""
+    return f"names {name[:40]!r} as its function, which is not a Python name"

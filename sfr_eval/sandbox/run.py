@@ -59,7 +59,7 @@ def run_program(
 
 def _not_scored(program: Program, reason: str) -> Verdict:
     attempt = Attempt(program, 0.0)
-    attempt.add("not_scored", f"problem {program.problem.id}: {reason}")
+    attempt.add("not_scored", f"problem {program.problem.id!r} {reason}")
     return attempt.verdict(None)
 
 
@@ -212,7 +212,7 @@ def _run_asserts(
         trial = _try_asserts(host, nothing, problem=problem, limits=limits, checker=checker)
         checker.passed_by_nothing[problem] = trial.passed
     if checker.passed_by_nothing[problem]:
-        return _not_scored(program, "its tests pass a program that does nothing")
+        return _not_scored(program, "has tests that a program which does nothing passes")
     return verdict
 
 

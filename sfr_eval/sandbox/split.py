@@ -45,7 +45,8 @@ class Plan:
     sure: bool = False
 
 
-_NO_TESTS = "it has no tests: nothing in them depends on the program"
+NO_TESTS = "has no tests"
+_UNRELATED = "has no test that depends on the program"
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 _PLANS = 64  # whose values are kept in memory
 
@@ -98,14 +99,17 @@ def _split_check(module: ast.Module, entry_point: str) -> Plan | None:
 
 
 def _flaw(error: BaseException) -> str:
-    return f"its tests are not Python ({type(error).__name__}: {str(error)[:100]})"
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"has tests that are not valid Python ({type(error).__name__}: {reason[:100]})"
 
 
 def _checked(plan: Plan, statements: Sequence[ast.stmt]) -> Plan:
     """Say whether the tests decide anything. Statements that only run may still assert nothing, as
     in `if False:`, which shows when a program that defines nothing passes."""
+    if not statements:
+        return replace(plan, flaw=NO_TESTS)
     if not any(_decides(node) for statement in statements for node in ast.walk(statement)):
-        return replace(plan, flaw=_NO_TESTS)
+        return replace(plan, flaw=_UNRELATED)
     return replace(plan, sure=any(item.calls for item in plan.items))
 
 

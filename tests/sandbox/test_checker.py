@@ -92,7 +92,7 @@ def test_what_cannot_be_computed_runs_inside(checker: Checker, expected: str) ->
 def test_tests_that_cannot_be_read_are_a_flaw(checker: Checker, text: str) -> None:
     started = time.monotonic()
     plan = checker.plan(AssertsProblem(id="p", asserts=(text,)))
-    assert plan.flaw.startswith("its tests")
+    assert plan.flaw.startswith("has tests that")
     assert (plan.tests, plan.sure) == ((), False)
     assert time.monotonic() - started < MOST_WALL
     assert checker.plan(PROBLEM).flaw == ""

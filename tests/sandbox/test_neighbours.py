@@ -178,7 +178,11 @@ def test_hostile_programs_harm_no_honest_ones(tier: Tier, user: int) -> None:
     assert differing == set()
     assert {alone[p.id].status for p in honest} == {"passed", "wrong"}
     assert {p.id for p in hostile if beside[p.id].passed} == set()
-    assert {p.id for p in hostile if beside[p.id].status == "not_scored"} == set()
+    unscored = [beside[p.id] for p in hostile if beside[p.id].status == "not_scored"]
+    print("not scored:", [(verdict.id, verdict.detail) for verdict in unscored])
+    # Those that lacked a core when they were repeated alone say something about other processes of
+    # the machine: nothing of ours runs then.
+    assert [v.id for v in unscored if "too busy" not in v.detail] == []
     assert peak.memory < WORKERS * (LIMITS.memory_bytes + LIMITS.temporary_bytes + SERVER_BYTES)
     assert peak.threads < WORKERS * (LIMITS.processes + 20)
     assert peak.descriptors < WORKERS * (3 * 256 + 60)

@@ -100,7 +100,7 @@ def _tests(rows: Rows, place: int, row: LcbRow) -> Problem:
         )
     )
     if not tests:
-        raise UserError(f"livecodebench {row.question_id}: no tests")
+        raise UserError(f"livecodebench {row.question_id} has no tests, so any program would pass")
     if row.function:
         return FunctionalProblem(id=row.question_id, function=row.function, tests=tests)
     return StdinProblem(id=row.question_id, tests=tests)
@@ -159,7 +159,7 @@ def _checked(rows: Rows, places: Sequence[str]) -> Iterator[tuple[int, LcbRow]]:
         row = read_model(LcbRow, dict(light[place]), where=where)
         _ = row.function  # reports bad metadata here rather than after sampling
         if light is rows and not any(_has_tests(rows[place].get(name)) for name in _TESTS):
-            raise UserError(f"{where}: {row.question_id}: no tests")
+            raise UserError(f"{where}: {row.question_id} has no tests; add some or remove the row")
         yield place, row
 
 

@@ -174,8 +174,12 @@ def test_hostile_programs_harm_no_honest_ones(tier: Tier, user: int) -> None:
     with watch() as peak:
         beside = graded_in(tier, mixed, user=user, limits=LIMITS, workers=WORKERS)
     print(tier, user, peak)
-    differing = {p.id for p in honest if beside[p.id].status != alone[p.id].status}
-    assert differing == set()
+    differing = [
+        (p.id, p.problem.id, alone[p.id].status, beside[p.id].status, beside[p.id].detail)
+        for p in honest
+        if beside[p.id].status != alone[p.id].status
+    ]
+    assert differing == []
     assert {alone[p.id].status for p in honest} == {"passed", "wrong"}
     assert {p.id for p in hostile if beside[p.id].passed} == set()
     unscored = [beside[p.id] for p in hostile if beside[p.id].status == "not_scored"]

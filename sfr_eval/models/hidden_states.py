@@ -118,6 +118,7 @@ class Forward:
             prompt = prompts.setdefault(messages[reply.prompt_key], len(prompts))
             triple = (prompt, thoughts.get(reply.sample_id, ""), reply.text)
             row[place] = triples.setdefault(triple, len(triples))
+        self._prompter.prepare(prompts)
         return TokenizedReplies(
             samples=[reply.sample_id for reply in replies],
             row=row,

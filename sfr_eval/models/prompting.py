@@ -5,20 +5,20 @@ Engines get ids, never text: a template that writes BOS itself would otherwise g
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from sfr_eval.errors import UserError
+from sfr_eval.models.rendering import rendered
 from sfr_eval.models.templates import clock, reads_clock, template_hash
 from sfr_eval.settings import TEMPLATE_DATE
 from sfr_eval.types import Message
-from sfr_eval.util.limited import excess
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_SECONDS, _MEMORY = 30.0, 2**30  # for one prompt, which takes a millisecond
 _ASKED_TWICE = 2
 _ASKED_OFTEN = 24  # of a template that draws: two choices agree by chance once in eight million
 
@@ -62,9 +62,14 @@ class Prompter:
 
     def token_ids(self, messages: tuple[Message, ...]) -> list[int]:
         """Return the ids of a prompt that ends where the assistant's turn begins."""
-        if messages not in self._ids:
-            self._ids[messages] = self._encode(self._text(messages))
+        self.prepare([messages])
         return self._ids[messages]
+
+    def prepare(self, prompts: Iterable[tuple[Message, ...]]) -> None:
+        """Render and tokenize prompts at once, which is faster than one by one."""
+        new = [messages for messages in dict.fromkeys(prompts) if messages not in self._ids]
+        for messages, text in zip(new, self._texts(new), strict=True):
+            self._ids[messages] = self._encode(text)
 
     def prompt_hash(self, messages: tuple[Message, ...]) -> str:
         """Hash of a prompt's ids, by which another session knows whether it asks the same."""
@@ -73,6 +78,11 @@ class Prompter:
 
     def render(self, messages: Sequence[Message], **variables: Any) -> str:
         """Return the text of a chat prompt; `variables` overrule those of the settings."""
+        (text,) = self._rendered([messages], partial(self._render, **variables))
+        return text
+
+    def _render(self, messages: Sequence[Message], **variables: Any) -> str:
+        """Render here, whatever it takes."""
         from jinja2 import TemplateError
 
         rendering = self._rendering
@@ -83,19 +93,41 @@ class Prompter:
             text: str = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=True, **given
             )
-        except (TemplateError, TypeError, ValueError) as error:
+        except (
+            *(TemplateError, TypeError, ValueError, ArithmeticError, AttributeError),
+            *(LookupError, RecursionError),
+        ) as error:
             raise UserError(
-                f"--model {self._name}: its chat template refuses the messages ({error}); "
-                "use --system-role merge, --chat-template FILE or --prompt-format completion"
+                f"--model {self._name}: its chat template refuses the messages "
+                f"({' '.join(str(error).split())[:300]}); use --system-role merge, "
+                "--chat-template FILE or --prompt-format completion"
             ) from None
         return text
 
-    def _text(self, messages: Sequence[Message]) -> str:
+    def _rendered(
+        self, prompts: Sequence[Sequence[Message]], render: Callable[[Sequence[Message]], str]
+    ) -> list[str]:
+        return rendered(
+            [partial(render, messages) for messages in prompts],
+            sizes=[sum(len(message.content) for message in messages) for messages in prompts],
+            name=f"--model {self._name}",
+            remedy="give --chat-template FILE",
+        )
+
+    def _texts(self, prompts: Sequence[tuple[Message, ...]]) -> list[str]:
+        if not prompts:
+            return []
         if self._rendering.format == "completion":
-            return "\n\n".join(message.content for message in messages)
-        self._check_modest(messages)
-        text = self.render(messages)
-        self._check_steady(messages, text)
+            return ["\n\n".join(message.content for message in each) for each in prompts]
+        if self._tested:
+            return self._rendered(prompts, self._checked)
+        first = self._rendered(prompts[:1], self._steady)
+        self._tested = True
+        return [*first, *self._texts(prompts[1:])]
+
+    def _checked(self, messages: Sequence[Message]) -> str:
+        """Render. Raises UserError if a message is lost."""
+        text = self._render(messages)
         for message in messages:
             if not _occurs(message, text):
                 role = message.role
@@ -106,31 +138,18 @@ class Prompter:
                 )
         return text
 
-    def _check_modest(self, messages: Sequence[Message]) -> None:
-        """Raise UserError if the template, which came with the checkpoint, takes all memory or does
-        not end."""
-        if self._tested:
-            return
-        much = excess(lambda: self.render(messages), seconds=_SECONDS, memory=_MEMORY)
-        if much is not None:
-            raise UserError(
-                f"--model {self._name}: its chat template takes {much} for one prompt; give "
-                "--chat-template FILE"
-            )
-
-    def _check_steady(self, messages: Sequence[Message], text: str) -> None:
-        """Raise UserError if the template, asked again, writes another prompt."""
-        if self._tested:
-            return
-        self._tested = True
+    def _steady(self, messages: Sequence[Message]) -> str:
+        """Render. Raises UserError if the template, asked again, writes another prompt."""
+        text = self._render(messages)
         draws = "random" in self.template or "lipsum" in self.template
         for _ in range(_ASKED_OFTEN if draws else _ASKED_TWICE):
-            if self.render(messages) != text:
+            if self._render(messages) != text:
                 raise UserError(
                     f"--model {self._name}: its chat template writes another prompt each time, so "
                     "that replies to one prompt would answer several; give --chat-template FILE "
                     "without what it draws"
                 )
+        return self._checked(messages)
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]

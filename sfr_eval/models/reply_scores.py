@@ -7,10 +7,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sfr_eval.models.checkpoint import Checkpoint
 from sfr_eval.models.loading import load_prompter, prompt_identity
+from sfr_eval.models.prompting import Prompter
 from sfr_eval.models.reply_scorer import ReplyScorer, scoring_dtype
 from sfr_eval.settings import EngineSettings
 from sfr_eval.store.rows import appending, intact_rows
@@ -73,6 +75,8 @@ class ReplyScores:
         }
         total, done = sum(map(len, missing.values())), 0
         what = f"probabilities {self._checkpoint.short_name}"
+        if total:
+            self._prompter.prepare(prompt for prompt, texts in missing.items() if texts)
         for prompt, texts in missing.items():
             if not texts:
                 continue
@@ -91,6 +95,10 @@ class ReplyScores:
         """Drop the model."""
         self._scorer = None
 
+    @cached_property
+    def _prompter(self) -> Prompter:
+        return load_prompter(self._checkpoint, self._serving)
+
     def _read(self) -> dict[tuple[str, str, float], ReplyScore]:
         if self._rows is None:
             self._rows = {}
@@ -108,8 +116,9 @@ class ReplyScores:
     ) -> Iterator[int]:
         """Score the replies to one prompt, and keep each batch; yield its size."""
         if self._scorer is None:
-            prompter = load_prompter(self._checkpoint, self._serving)
-            self._scorer = ReplyScorer(self._checkpoint, prompter=prompter, serving=self._serving)
+            self._scorer = ReplyScorer(
+                self._checkpoint, prompter=self._prompter, serving=self._serving
+            )
         for batch in self._scorer.batches(prompt, texts, temperatures=temperatures):
             rows = [
                 ScoreRow(

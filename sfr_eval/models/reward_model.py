@@ -10,7 +10,7 @@ import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sfr_eval.models.checkpoint import Checkpoint, resolve
 from sfr_eval.models.fingerprint import read_json_object, weight_files
 from sfr_eval.models.kernels import refuse_kernels
 from sfr_eval.models.prompting import merged_turns
+from sfr_eval.models.rendering import rendered
 from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.models.stored_weights import stored_weights
 from sfr_eval.types import Message
@@ -233,7 +234,7 @@ class RewardModel:
     def read(self, conversations: Sequence[Conversation]) -> list[float | None]:
         """Return the rewards without the cache, for replies that never come again. Batches hold
         conversations of equal lengths, so that each gets what it would alone."""
-        rows = [self._tokens(conversation) for conversation in conversations]
+        rows = self._tokens(conversations)
         groups: dict[int, list[int]] = {}
         for place, row in enumerate(rows):
             groups.setdefault(len(row["input_ids"]), []).append(place)
@@ -262,15 +263,23 @@ class RewardModel:
             raise UserError(f"--reward-model {self._name}: a reward is not finite; its weights?")
         return rewards
 
-    def _tokens(self, conversation: Conversation) -> dict[str, list[int]]:
-        messages, reply = conversation
+    def _tokens(self, conversations: Sequence[Conversation]) -> list[dict[str, list[int]]]:
         if not self._tokenizer.chat_template:
-            prompt = "\n\n".join(message.content for message in messages)
-            return dict(self._tokenizer(prompt, reply, truncation=False, verbose=False))
-        text = self._chat(messages, reply)
-        return dict(
-            self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False)
+            asked = ["\n\n".join(m.content for m in messages) for messages, _ in conversations]
+            return [
+                dict(self._tokenizer(prompt, reply, truncation=False, verbose=False))
+                for prompt, (_, reply) in zip(asked, conversations, strict=True)
+            ]
+        texts = rendered(
+            [partial(self._chat, messages, reply) for messages, reply in conversations],
+            sizes=[sum(len(m.content) for m in ms) + len(reply) for ms, reply in conversations],
+            name=f"--reward-model {self._name}",
+            remedy="name another model",
         )
+        return [
+            dict(self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False))
+            for text in texts
+        ]
 
     def _chat(self, messages: Sequence[Message], reply: str) -> str:
         """Render a chat that ends with the reply; a template without a system role gets the system

@@ -130,13 +130,11 @@ class Subject:
         return replace(tags, opened=tags.opened or ends_inside(text, tags))
 
     def check_prompts(self, plan: "Plan") -> None:
-        """Put one prompt of every persona through the template. Raises UserError if it refuses."""
-        if not ENGINES[self.engine].has_weights:  # a server applies its own template
-            return
-        for part in plan.suites:
-            by_persona = {prompt.persona: prompt for prompt in part.prompts}
-            for prompt in by_persona.values():
-                self.prompter.token_ids(prompt.messages)
+        """Put every prompt through the template. Raises UserError if it refuses."""
+        if ENGINES[self.engine].has_weights:  # a server applies its own template
+            self.prompter.prepare(
+                prompt.messages for part in plan.suites for prompt in part.prompts
+            )
 
     def check_sampling(self, plan: "Plan") -> None:
         """Raise UserError for a sampling field that the engine cannot serve."""

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import RunError, UserError
-from tests.fuzz.cases import Lines, Reader
+from tests.fuzz.cases import Reader
+from tests.fuzz.containers import Packed
 from tests.fuzz.mutate import cleared, json_text, mutated, mutated_bytes, replaced
+from tests.fuzz.seeds import Lines, write
 
 SECONDS = 10.0  # for a file of up to 1 MB
 
@@ -34,30 +36,25 @@ def write_case(reader: Reader, seed: int, folder: Path) -> None:
     files = draw.choice(reader.seeds)
     broken = draw.choice(list(files))
     for name, content in files.items():
-        (folder / name).write_bytes(_content(content, name == broken, draw))
+        write(folder / name, _content(content, name == broken, draw))
     if draw.random() < 0.03:
         replaced(folder / broken, draw)
-
-
-def plain(content: Any) -> bytes:
-    """The bytes of a file that is as it should be."""
-    if isinstance(content, bytes):
-        return content
-    return (
-        b"\n".join(json.dumps(row).encode() for row in content)
-        if isinstance(content, Lines)
-        else json.dumps(content).encode()
-    )
 
 
 def _content(content: Any, broken: bool, draw: random.Random) -> bytes:
     if isinstance(content, bytes):
         if not broken:
             return content
-        if content[8:9] == b"{" and draw.random() < 0.7:  # a header of safetensors
+        if (
+            content[8:9] == b"{"
+            and int.from_bytes(content[:8], "little") < len(content)
+            and draw.random() < 0.7
+        ):  # a header of safetensors
             return _header(content, draw)
         return mutated_bytes(content, draw)
-    if isinstance(content, Lines):
+    if isinstance(content, Packed):
+        raw = content.pack(mutated(content.value, draw)) if broken else content.raw
+    elif isinstance(content, Lines):
         rows = [json_text(row, random.Random(1)) for row in content]
         if broken:
             number = draw.randrange(len(rows))

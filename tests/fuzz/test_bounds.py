@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.cases import READERS, SUITE, Reader
-from tests.fuzz.harness import SECONDS, attempt, plain
+from tests.fuzz.cases import READERS, Reader
+from tests.fuzz.harness import SECONDS, attempt
+from tests.fuzz.seeds import SUITE, plain, write
 
 MB = 1_000_000
 BY_NAME = {reader.name: reader for reader in READERS}
@@ -51,7 +52,7 @@ def test_a_large_file_takes_bounded_memory_and_time(case: str, tmp_path: Path) -
     name, file, make = LARGE[case]
     reader = BY_NAME[name]
     for other, content in reader.seeds[0].items():
-        (tmp_path / other).write_bytes(plain(content))
+        write(tmp_path / other, plain(content))
     before = peak(name, tmp_path)
     (tmp_path / file).write_text(make())
     assert (tmp_path / file).stat().st_size < 1.1 * MB
@@ -93,7 +94,7 @@ def test_nothing_waits_for_what_is_no_file(
         folder.mkdir()
         for name, content in reader.seeds[0].items():
             if name != broken:
-                (folder / name).write_bytes(plain(content))
+                write(folder / name, plain(content))
         monkeypatch.chdir(folder)
         if kind == "pipe":
             os.mkfifo(broken)

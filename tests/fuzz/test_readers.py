@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.fuzz.cases import READERS, Reader
-from tests.fuzz.harness import attempt, failures, plain
+from tests.fuzz.harness import attempt, failures
 from tests.fuzz.mutate import cleared
+from tests.fuzz.seeds import plain, write
 
 CORPUS = Path(__file__).parent / "corpus"
 NAMES = [reader.name for reader in READERS]
@@ -25,7 +26,7 @@ def test_files_that_nobody_broke_are_read(reader: Reader, tmp_path: Path) -> Non
     for number, files in enumerate(reader.seeds):
         folder = cleared(tmp_path / str(number))
         for name, content in files.items():
-            (folder / name).write_bytes(plain(content))
+            write(folder / name, plain(content))
         reader.read(folder)
 
 

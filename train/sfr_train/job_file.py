@@ -24,7 +24,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.reading import read_versioned
@@ -98,6 +98,20 @@ class JobFile(Settings):
     micro_batch: int | None = None
     processes: int = Field(ge=1)
     versions: dict[str, str]
+
+    @field_validator("settings")
+    @classmethod
+    def _training_has_names(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(settings.get("training", {}), dict):
+            raise ValueError("training: needs a mapping")
+        return settings
+
+    @field_validator("fingerprints")
+    @classmethod
+    def _fingerprints_are_ours(cls, fingerprints: dict[str, str]) -> dict[str, str]:
+        if unknown := sorted(fingerprints.keys() - _BY_CONTENT.keys()):
+            raise ValueError(f"{unknown[0][:40]}: not known")
+        return fingerprints
 
     def identity(self) -> dict[str, Any]:
         """Return everything that the digest holds, by dotted name."""

@@ -7,6 +7,7 @@ memory does not grow with the run.
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -120,10 +121,20 @@ def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterat
     else:
         # Not forked: this process may have threads of BLAS, torch or Ray, which hold locks.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_begin) as pool:
             yield Processes(pool, count)
 
 
-def _one_thread() -> None:
+def _begin() -> None:
+    """Prepare a worker process: one thread, and no life after its parent. A worker waits for parts
+    on a pipe of which it has both ends, so it would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +24,14 @@ from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.util.workers import Here, Workers, open_workers
 
 FAMILIES = ("text", "lexical", "semantic", "gated")
+ROOT = Path(__file__).parents[2]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def square(number: int) -> int:
@@ -42,13 +53,41 @@ def die(number: int) -> int:
     return number
 
 
-FAMILIES = ("text", "lexical", "semantic", "gated")
-
-
 @pytest.fixture(scope="module")
 def two() -> Iterator[Workers]:
     with open_workers(2) as workers:
         yield workers
+
+
+PARENT = """
+import os, time
+from sfr_eval.util.workers import open_workers
+from tests.util.test_workers import slow_first
+if __name__ == "__main__":
+    with open_workers(2) as workers:
+        print(*{pid for _, pid in workers.map(slow_first, range(20))}, flush=True)
+        time.sleep(1000)
+"""
+
+
+def test_no_worker_outlives_its_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+    )
+    assert parent.stdout is not None
+    pids = parent.stdout.readline().split()
+    assert pids
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 60
+    while any(is_alive(int(pid)) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_results_come_in_order_from_other_processes(two: Workers) -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.crash.client import COMPILER, CrashServer, crash_server
+from tests.support.crash.client import (
+    COMPILER,
+    PACKAGES,
+    SLOW_PACKAGES,
+    CrashServer,
+    crash_server,
+)
 from tests.support.crash.fault import FULL, INTERRUPT, KILL, TERMINATE, TWICE, Fault, failure
 from tests.support.crash.matrix import Matrix
 from tests.support.crash.points import points, turns
@@ -47,6 +53,12 @@ def server(scratch: Path) -> Iterator[CrashServer]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def whole_server(scratch: Path) -> Iterator[CrashServer]:
+    with crash_server(scratch, modules=(*PACKAGES, *SLOW_PACKAGES)) as started:
+        yield started
+
+
 def spread(points: list[int], count: int) -> list[int]:
     """Some of these, the first and the last among them."""
     if len(points) <= count:
@@ -76,14 +88,14 @@ def test_a_repetition_makes_up_for_a_fault(
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_the_whole_matrix(verb: Verb, server: CrashServer, scratch: Path, url: str) -> None:
+def test_the_whole_matrix(verb: Verb, whole_server: CrashServer, scratch: Path, url: str) -> None:
     """Of kills, all states are tried that the files are ever in: one run shows them. A few are
     kills indeed, which may leave processes. SIGTERM is either a kill or Ctrl-C to us, which the
     latter two try: at some operations. An error is an OSError, of whatever number: EIO, EDQUOT and
     EMFILE share the operations at which each happens once. `points` says which are tried of the
     operations by which all files are replaced.
     """
-    matrix = Matrix(server=server, scratch=scratch / "cases", verb=verb, url=url)
+    matrix = Matrix(server=whole_server, scratch=scratch / "cases", verb=verb, url=url)
     assert list(matrix.killed()) == []
     chosen = points(matrix.operations)
     for fault, some in (

@@ -1,5 +1,6 @@
 """The output folder of a job: which checkpoint a run resumes from, and who may write."""
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,11 +8,18 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from sfr_train.job_file import Fingerprints, JobFile, job_file
-from sfr_train.output_folder import Start, find_start, last_checkpoint, writer
+from sfr_train.output_folder import (
+    Start,
+    disk_errors_reported,
+    find_start,
+    last_checkpoint,
+    writer,
+)
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import RunError, UserError
 
 ONE_PROCESS: Any = SimpleNamespace(process_index=0, world_size=1)
 
@@ -102,3 +110,38 @@ def test_starting_over_moves_half_written_weights_as_well(job: JobFile, tmp_path
             "final.part",
             "checkpoint-3",
         }
+
+
+def quoted(number: int) -> SafetensorError:
+    return SafetensorError(f"Error while serializing: I/O error: {os.strerror(number)}")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "no"), "out: the disk is full; make room, and the same command"),
+        (quoted(errno.EDQUOT), "out: the disk is full; make room, and the same command"),
+        (OSError(errno.EIO, "no"), "out: Input/output error; mend that, and the same command"),
+        (quoted(errno.EIO), "out: Input/output error; mend that, and the same command"),
+    ],
+)
+def test_errors_of_the_disk_are_one_line(error: Exception, line: str) -> None:
+    with pytest.raises(RunError) as raised, disk_errors_reported(Path("out")):
+        raise error
+    assert str(raised.value).startswith(line)
+
+
+def test_a_disk_full_under_the_optimizer_is_one_line() -> None:
+    weights = torch.zeros(100_000)
+    with (
+        pytest.raises(RunError, match="out: a checkpoint could not be written, as on a full disk"),
+        disk_errors_reported(Path("out")),
+    ):
+        torch.save({"state": weights}, "/dev/full")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), RunError("no"), OSError("no")])
+def test_other_errors_stay_what_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised, disk_errors_reported(Path("out")):
+        raise error
+    assert raised.value is error

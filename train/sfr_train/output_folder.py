@@ -26,6 +26,7 @@ _OPTIMIZER = ("optimizer*", "global_step*", "pytorch_model_fsdp*")
 _SHOWN = 4  # differing settings in a message
 Answer = TypeVar("Answer")
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 
 def usable_folder(folder: Path) -> None:
@@ -214,24 +215,32 @@ def _move_aside(output: Path) -> None:
 
 
 @contextmanager
-def full_disk_reported(folder: Path) -> Iterator[None]:
-    """Turn a full disk into a RunError of one line.
-
-    safetensors raises an error of its own, which quotes the system's.
-    """
+def disk_errors_reported(folder: Path) -> Iterator[None]:
+    """Turn a full disk, or another trouble of the machine, into a RunError of one line."""
     from safetensors import SafetensorError
 
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        by_number = isinstance(error, OSError) and error.errno in DISK_FULL
-        by_text = any(os.strerror(number) in str(error) for number in DISK_FULL)
-        if not (by_number or by_text):
+    except (OSError, SafetensorError, RuntimeError) as error:
+        trouble = _trouble(error)
+        if trouble is None:
             raise
         raise RunError(
-            f"{folder}: the disk is full; make room, and the same command continues from the last "
-            "whole checkpoint"
+            f"{folder}: {trouble}, and the same command continues from the last whole checkpoint"
         ) from None
+
+
+def _trouble(error: Exception) -> str | None:
+    if isinstance(error, RuntimeError):  # of torch.save, which does not say why
+        failed = "inline_container" in str(error)
+        return "a checkpoint could not be written, as on a full disk; make room" if failed else None
+    number = error.errno if isinstance(error, OSError) else None
+    # safetensors raises an error of its own, which quotes the system's.
+    for known in (*DISK_FULL, *MACHINE):
+        if number == known or os.strerror(known) in str(error):
+            full = known in DISK_FULL
+            return "the disk is full; make room" if full else f"{os.strerror(known)}; mend that"
+    return None
 
 
 def save_whole(trainer: Any, folder: Path, *, dtype: str = "as_trained") -> None:

@@ -25,9 +25,9 @@ from sfr_train.output_folder import (
     FINAL,
     Start,
     check_nobody_trains,
+    disk_errors_reported,
     find_start,
     from_first_rank,
-    full_disk_reported,
     save_whole,
     usable_folder,
     writer,
@@ -81,7 +81,7 @@ def run_job(job: TrainingJob, *, find_model: Callable[[str], str] = str) -> Path
         folder = output / "evaluations"
         trainer.add_callback(SuiteCallback(folder=folder, log=trainer.log_apart, **values))
     with (
-        full_disk_reported(output),
+        disk_errors_reported(output),
         writer(output, record, resume=job.resume, arguments=arguments) as start,
     ):
         if start.final is None:

@@ -14,8 +14,8 @@ from tests.support.crash.fault import SHOWN, Case, End
 HERE = Path(__file__).parent
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 PACKAGES = (
-    *("huggingface_hub", "inspect_ai.log", "jinja2", "numpy", "openai", "pandas", "pydantic"),
-    *("rapidfuzz", "rich.console", "rich.table", "rich.progress", "scipy.stats", "yaml"),
+    *("jinja2", "numpy", "pandas", "pydantic", "rapidfuzz"),
+    *("rich.console", "rich.table", "rich.progress", "scipy.stats", "yaml"),
     *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat"),
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
     *("matplotlib.style", "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin"),
@@ -26,6 +26,8 @@ PACKAGES = (
     *("sfr_eval.report.terminal", "sfr_eval.run_index.index", "sfr_eval.sandbox.grade"),
 )
 """What the commands import."""
+SLOW_PACKAGES = ("huggingface_hub", "inspect_ai.log", "openai")
+"""What a few of them import, in seconds."""
 
 
 class CrashServer:

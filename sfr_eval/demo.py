@@ -1,18 +1,31 @@
 """The demo: a plain fine-tune and its SFR twin, and the training of demo checkpoints on demand."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sfr_eval.errors import UserError
 
-TWINS = ("sft", "sfr")
-"""Demo checkpoints to compare; the second is compared with the first."""
 
-SMALL: dict[str, Any] = {"limit": 16, "samples": 4}
-FULL: dict[str, Any] = {"limit": 32, "samples": 8}
-"""--full: every query that the demo models have read about."""
+@dataclass(frozen=True, kw_only=True)
+class DemoSize:
+    """twins: demo checkpoints to compare, the second with the first, by the name of their run.
+    settings: every query that they have read about, and samples."""
+
+    twins: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+
+SMALL = DemoSize(
+    twins={"sft": "demo:small_sft", "sfr": "demo:small_sfr"},
+    settings={"limit": 16, "samples": 4},
+)
+FULL = DemoSize(
+    twins={"full/sft": "demo:sft", "full/sfr": "demo:sfr"},
+    settings={"limit": 32, "samples": 8},
+)
 
 
 def train_demo_models(*models: str | None) -> None:
@@ -52,20 +65,17 @@ def demo(folder: Path, *, full: bool) -> Iterator[str]:
 
     if (folder / "manifest.json").exists():
         raise UserError(f"--output {folder}: holds a run; the demo needs a folder for several")
-    for twin in TWINS:
-        settings: dict[str, Any] = {
-            "model": f"demo:{twin}",
-            "suite": ("persona",),
-            "output": folder / twin,
-            **(FULL if full else SMALL),
-        }
-        train_demo_models(settings["model"])
+    size = FULL if full else SMALL
+    runs = [folder / run for run in size.twins]
+    for run, model in zip(runs, size.twins.values(), strict=True):
+        settings = {"model": model, "suite": ("persona",), "output": run, **size.settings}
+        train_demo_models(model)
         outcome = execute(load_run_config(settings, environment={}), measure_again=False)
         yield from outcome.lines
         if outcome.exit_code:
             raise DemoStopped(outcome.exit_code)
-    comparison = compare_runs(*(folder / twin for twin in TWINS))
-    page = write_comparison(comparison, folder / "comparison")
+    comparison = compare_runs(*runs)
+    page = write_comparison(comparison, runs[0].with_name("comparison"))
     for suite in comparison.pairs[0].suites:
         yield f"{suite.summary.headline}."
         yield from suite.summary.sentences

@@ -1,5 +1,7 @@
 """A demo recipe of an objective on sampled replies trains and saves a plain model."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from sfr_train.demo.fit import fit
@@ -21,3 +23,13 @@ def test_a_policy_demo_trains_from_its_start(tiny_checkpoint: Path, tmp_path: Pa
     before, after = (load_file(f / "model.safetensors") for f in (tiny_checkpoint, tmp_path))
     assert any(not (before[key] == after[key]).all() for key in after)
     assert not (tmp_path / "trainer").exists()
+
+
+def test_a_loss_on_given_text_imports_no_engine() -> None:
+    """vLLM takes as long to import as all else together."""
+    modules = "import sys, sfr_train.demo.fit, sfr_train.run_job; print(sorted(sys.modules))"
+    output = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", modules], capture_output=True, text=True, check=True
+    ).stdout
+    assert "'trl.trainer.sft_trainer'" in output
+    assert "'vllm'" not in output

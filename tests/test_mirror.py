@@ -7,7 +7,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
     "sfr_eval/commands": ("calibrate check demo doctor_draws export options report train"),
-    "sfr_eval/comparison": ("differences files matched mismatch pairing result runs"),
+    "sfr_eval/comparison": "differences files matched result",
     "sfr_eval/endpoints": "bounded",
     "sfr_eval/formats/read": "checks folder reply",
     "sfr_eval/formats/write": "model_card source",

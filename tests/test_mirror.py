@@ -16,7 +16,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/judges": "votes",
     "sfr_eval/metrics": "checks code",
     "sfr_eval/models": "states_on_disk",
-    "sfr_eval/pipeline": "draw job preflight reference score",
+    "sfr_eval/pipeline": "job reference score",
     "sfr_eval/report": (
         "hidden_maps hidden_two_runs layer_profiles page pass_at_k tables token_curves verdict"
     ),

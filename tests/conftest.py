@@ -1,13 +1,17 @@
-"""What all tests share: a clean environment, a cache of their own, a tiny real checkpoint."""
+"""What all tests share: a clean environment, a cache of their own, a tiny real checkpoint,
+the command line."""
 
 import os
 import secrets
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.command_line import Ended
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -71,6 +75,31 @@ def copied_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         return tmp_path / "assets" / "tasks" / "persona"
 
     return copy
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Runs `main` in this process (a start costs a second) in an empty folder."""
+    from sfr_eval import cli
+
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+    def run(*arguments: str) -> Ended:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capfd.readouterr()
+        return Ended(code, out, err)
+
+    return run
 
 
 MODEL_FIXTURES = {"tiny_checkpoint", "checkpoint", "encoder", "context"}

@@ -5,6 +5,7 @@ import importlib.util
 import pkgutil
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -146,6 +147,25 @@ def test_every_metric_has_a_page_and_every_confound_a_row() -> None:
         assert name in pages or f"_{name.partition('_')[2]}`" in pages, metric
     rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/design/confounds.md").read_text(), re.M)
     assert [int(row) for row in rows] == list(range(1, 45))
+
+
+def dependencies_shown(page: str) -> Iterator[tuple[str, str]]:
+    """(package, oldest version) of each row; a row may hold several, in one order."""
+    for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
+        head, _, *rows = [[cell.strip() for cell in row.split("|")] for row in table.splitlines()]
+        for row in rows:
+            names = [name.split()[0] for name in row[head.index("package")].split(", ")]
+            yield from zip(names, row[head.index("from")].split(", "), strict=True)
+
+
+def test_dependencies_are_shown_with_their_oldest_versions() -> None:
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [known["project"]["dependencies"], *known["project"]["optional-dependencies"].values()]
+    stated = {line for group in groups for line in group if not line.startswith("sfr-eval")}
+    page = (ROOT / "docs" / "design" / "dependencies.md").read_text()
+    shown = {f"{name}>={oldest}" for name, oldest in dependencies_shown(page)}
+    assert stated <= shown
+    assert shown <= {*stated, *known["dependency-groups"]["dev"]}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -120,14 +120,23 @@ def test_few_files_stand_at_the_top() -> None:
     assert len(list((ROOT / "sfr_eval").glob("*.py"))) <= 13
 
 
-@pytest.mark.parametrize("package", ["sfr_eval", "train"])
+STILL_LONG = {"tests/fuzz/cases.py", "tests/security/test_hostile_files.py"}
+"""Files to be split by subject. The list may only shrink."""
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["sfr_eval", "train", "tests", "experiments", "benchmarks", "scripts", "docs/scripts"],
+)
 def test_no_file_is_longer_than_400_lines(package: str) -> None:
     long = {
         str(file.relative_to(ROOT)): lines
         for file in (ROOT / package).rglob("*.py")
         if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 400
     }
-    assert not long
+    listed = {file for file in STILL_LONG if file.startswith(f"{package}/")}
+    assert not long.keys() - listed, "split these by subject"
+    assert not listed - long.keys(), "strike these off the list: they are split, or are gone"
 
 
 @pytest.mark.parametrize("package", ["sfr_eval", "train"])

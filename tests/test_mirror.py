@@ -6,8 +6,8 @@ ROOT = Path(__file__).parents[1]
 WITHOUT_A_TEST_FILE = {
     "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
-    "sfr_eval/commands": ("calibrate check demo doctor_draws export options report train"),
-    "sfr_eval/comparison": ("differences files matched mismatch pairing result runs"),
+    "sfr_eval/commands": "calibrate check demo doctor_draws export report train",
+    "sfr_eval/comparison": "differences files matched result",
     "sfr_eval/endpoints": "bounded",
     "sfr_eval/formats/read": "checks folder reply",
     "sfr_eval/formats/write": "model_card source",
@@ -16,7 +16,7 @@ WITHOUT_A_TEST_FILE = {
     "sfr_eval/judges": "votes",
     "sfr_eval/metrics": "checks code",
     "sfr_eval/models": "states_on_disk",
-    "sfr_eval/pipeline": "draw job preflight reference score",
+    "sfr_eval/pipeline": "job reference score",
     "sfr_eval/report": (
         "hidden_maps hidden_two_runs layer_profiles page pass_at_k tables token_curves verdict"
     ),

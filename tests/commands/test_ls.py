@@ -93,3 +93,16 @@ def test_other_lists_are_filtered_by_name(ls: Any) -> None:
     assert "persona" not in ls("suites", "novelty")[1]
     assert ls("suites", "noveltybenchh")[2].endswith("did you mean `noveltybench`?\n")
     assert ls("metrcs")[2] == "sfr-eval: ls metrcs: unknown; did you mean `metrics`?\n"
+
+
+def test_ls_lists_in_words_and_in_json(command: Any) -> None:
+    listed = json.loads(command("ls", "--json").out)
+    assert set(listed) == {"suites", "presets", "judges", "metrics", "objectives", "engines"}
+    assert "persona" in [row["name"] for row in listed["suites"]]
+    assert {"vllm", "ray", "transformers", "openai", "world"} == {
+        row["name"] for row in listed["engines"]
+    }
+    assert json.loads(command("ls", "suites", "--json").out)["suites"] == listed["suites"]
+    assert "self_bleu_4" in command("ls", "metrics").out
+    ended = command("ls", "metrix")
+    assert (ended.code, ended.error) == (2, "ls metrix: unknown; did you mean `metrics`?")

@@ -8,9 +8,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.command_line import WORLD, as_process, packages
 from tests.support.fake_server import FakeServer, Reply, completion, refusal_of, serving
 from tests.support.terminal import environment, in_pipe
 
@@ -152,3 +154,70 @@ def test_a_folder_that_holds_no_files_is_no_full_disk(tmp_path: Path) -> None:
     assert done.stderr == (
         "sfr-eval: --output /proc/run: cannot be written; choose another folder\n"
     )
+
+
+def test_a_run_as_a_user_types_it(tmp_path: Path) -> None:
+    """One real process for the way through: progress to stderr, table to stdout, then resume."""
+    first = as_process([*WORLD, "--output", "out"], tmp_path)
+    assert (first.code, first.out.splitlines()[-1]) == (
+        0,
+        f"report: {tmp_path.resolve() / 'out' / 'report.html'}",
+    )
+    assert "truncation_rate" in first.out
+    assert "8 requests, 0 already there -> out" in first.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    again = as_process([*WORLD, "--output", "out", "--json"], tmp_path)
+    assert again.code == 0
+    assert json.loads(again.out)["estimates"]  # nothing but JSON on stdout
+    assert "8 requests, 8 already there" in again.err
+
+
+SLOW = """
+import sys, time
+from sfr_eval.samplers.world import WorldSampler
+from sfr_eval.cli import main
+whole = WorldSampler.sample
+def sample(self, requests):
+    for row in whole(self, requests):
+        time.sleep(0.1)
+        yield row
+WorldSampler.sample = sample
+main()
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_in_mid_run_loses_no_row_that_was_written(
+    command: Any, number: signal.Signals
+) -> None:
+    arguments = [*WORLD, "--samples", "8", "--output", "out"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(packages())},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    file = Path("out/samples/0001.jsonl")
+    while process.poll() is None and not (file.exists() and file.stat().st_size):
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    polite = number != signal.SIGKILL
+    assert process.returncode == (130 if polite else -signal.SIGKILL)
+    assert "Traceback" not in err
+    kept = file.read_bytes().count(b"\n")
+    assert 0 < kept < 32
+    manifest = json.loads(Path("out/manifest.json").read_text())
+    assert manifest["status"] == ("partial" if polite else "running")
+    if polite:
+        assert f"interrupted: {kept} samples kept, {32 - kept} to go" in err
+    else:
+        again = command(*arguments)
+        assert again.code == 0
+        assert f"32 requests, {kept} already there" in again.err
+        whole = command(*arguments[:-1], "whole")
+        assert whole.code == 0
+        sealed = [Path(name, "samples.parquet").read_bytes() for name in ("out", "whole")]
+        assert sealed[0] == sealed[1]

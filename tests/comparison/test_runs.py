@@ -1,0 +1,51 @@
+"""pytest tests/comparison/test_runs.py"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfr_eval.comparison.compare import compare_runs
+from sfr_eval.comparison.runs import open_runs
+from sfr_eval.errors import UserError
+from sfr_eval.types import Sample
+from tests.support.changed_runs import WHOLE, copy
+from tests.support.compare_data import write_world_run
+
+
+def test_means_over_the_first_replies_alone(tmp_path: Path) -> None:
+    """Replies 0 and 1 are valid, 2 and 3 are not: the mean of two is 1, of four 0.5."""
+
+    def spoil(samples: list[Sample]) -> list[Sample]:
+        return [replace(s, text="x") if s.index > 1 else s for s in samples]
+
+    (run,) = open_runs([write_world_run(tmp_path / "half", WHOLE, queries=2, change=spoil)])
+    prompt = min(run.prompts["persona"])
+    assert run.values("persona", "oracle_valid")[1.0][prompt] == 0.5
+    cut = run.values("persona", "oracle_valid", most={(1.0, *prompt): 2})
+    assert cut[1.0][prompt] == 1.0
+    assert cut[0.6][prompt] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda run: (run / "manifest.json").unlink(), "not a run folder"),
+        (lambda run: (run / "results.json").unlink(), "no results.json; run `sfr-eval score`"),
+        (lambda run: shutil.rmtree(run / "scores"), "is missing.*sfr-eval score"),
+        (
+            lambda run: [f.write_bytes(b"PAR1") for f in (run / "scores").iterdir()],
+            "damaged; run `sfr-eval score",
+        ),
+    ],
+)
+def test_a_folder_that_is_no_scored_run_is_one_line(
+    runs: dict[str, Path], tmp_path: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    broken = copy(runs["narrow"], tmp_path / "broken")
+    damage(broken)
+    with pytest.raises(UserError, match=said):
+        compare_runs(runs["whole"], broken)

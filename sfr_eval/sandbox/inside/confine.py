@@ -5,6 +5,7 @@ that the tier promises fails, the program is not scored; the facility is never s
 """
 
 import ctypes
+import errno
 import os
 import resource
 import struct
@@ -162,10 +163,16 @@ def apply_seccomp(program: Filter) -> None:
 
 def listen_seccomp(program: Filter) -> int:
     """Like `apply_seccomp`; return a descriptor on which the calls arrive that the filter asks
-    about. Once a request has been read, only a fatal signal ends the caller's wait."""
-    flags = ctypes.c_uint(_NEW_LISTENER | _WAIT_FOR_KILL)
-    number = ctypes.c_long(_number("seccomp"))
-    return _call(number, ctypes.c_uint(_SET_FILTER), flags, ctypes.byref(program))
+    about. Once a request has been read, only a fatal signal ends the caller's wait; before Linux
+    5.19, which does not know that flag, any signal does, and the call is made again."""
+    number, command = ctypes.c_long(_number("seccomp")), ctypes.c_uint(_SET_FILTER)
+    try:
+        flags = ctypes.c_uint(_NEW_LISTENER | _WAIT_FOR_KILL)
+        return _call(number, command, flags, ctypes.byref(program))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return _call(number, command, ctypes.c_uint(_NEW_LISTENER), ctypes.byref(program))
 
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8

@@ -1,11 +1,14 @@
 """pytest tests/sandbox/inside/test_threads.py -- each program has 256 threads of its own."""
 
+import errno
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sfr_eval.sandbox.inside import confine, filters
 from sfr_eval.sandbox.isolation import Tier
 from sfr_eval.sandbox.types import AssertsProblem, IoTest, Limits, Problem, Program, StdinProblem
 from tests.support.tiers import ORDINARY, ROOT, graded_in, needs_other_users
@@ -76,3 +79,17 @@ def test_no_process_for_a_test_is_no_fault_of_the_program() -> None:
         verdict = graded_in("bubblewrap", [right], inside=inside)["right"]
     assert verdict.status == "not_scored"
     assert verdict.detail.endswith("no process for a test: [Errno 11] no process left")
+
+
+def test_a_kernel_before_5_19_does_without_the_newer_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def old_kernel(_number: object, _command: object, flags: Any, _program: object) -> int:
+        asked.append(flags.value)
+        if flags.value & 32:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return 7
+
+    monkeypatch.setattr(confine, "_call", old_kernel)
+    assert confine.listen_seccomp(filters.thread_filter()) == 7
+    assert asked == [8 | 32, 8]

@@ -120,10 +120,6 @@ def test_few_files_stand_at_the_top() -> None:
     assert len(list((ROOT / "sfr_eval").glob("*.py"))) <= 13
 
 
-STILL_LONG = {"tests/fuzz/cases.py", "tests/security/test_hostile_files.py"}
-"""Files to be split by subject. The list may only shrink."""
-
-
 @pytest.mark.parametrize(
     "package",
     ["sfr_eval", "train", "tests", "experiments", "benchmarks", "scripts", "docs/scripts"],
@@ -134,9 +130,7 @@ def test_no_file_is_longer_than_400_lines(package: str) -> None:
         for file in (ROOT / package).rglob("*.py")
         if (lines := len(file.read_text(encoding="utf-8").splitlines())) > 400
     }
-    listed = {file for file in STILL_LONG if file.startswith(f"{package}/")}
-    assert not long.keys() - listed, "split these by subject"
-    assert not listed - long.keys(), "strike these off the list: they are split, or are gone"
+    assert not long, "split these by subject"
 
 
 @pytest.mark.parametrize("package", ["sfr_eval", "train"])

@@ -1,57 +1,23 @@
 """pytest tests/models/test_prompting.py"""
 
-import re
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
-from tokenizers.processors import TemplateProcessing
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.prompting import Prompter, Rendering
 from sfr_eval.types import Message
+from tests.support.word_prompts import BUTLER, PIRATE, PLAIN, tokenizer, words
 
-PIRATE, BUTLER = (
-    (Message("system", f"You are a {who} ."), Message("user", "Tea or coffee ?"))
-    for who in ("pirate", "butler")
-)
-WORDS = re.findall(
-    r"\S+",
-    "<s> </s> <unk> system user assistant : You are a pirate butler . Tea or coffee ?",
-)
-
-PLAIN = (
-    "{% for m in messages %}{{ m['role'] }} : {{ m['content'] }} {% endfor %}"
-    "{% if add_generation_prompt %}assistant : {% endif %}"
-)
 WITH_BOS = "{{ bos_token }} " + PLAIN
 RAISES = (
     "{% if messages[0]['role'] == 'system' %}"
     "{{ raise_exception('System role not supported') }}{% endif %}" + PLAIN
 )
 DROPS = PLAIN.replace("{% for m in messages %}", "{% for m in messages if m.role != 'system' %}")
-
-
-def tokenizer(template: str | None, *, adds_bos: bool = False) -> Any:
-    """Words are tokens, so that every id can be read."""
-    raw = Tokenizer(WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
-    raw.pre_tokenizer = WhitespaceSplit()
-    if adds_bos:
-        raw.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    made = PreTrainedTokenizerFast(
-        tokenizer_object=raw, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
-    )
-    made.chat_template = template
-    return made
-
-
-def words(prompter: Prompter, messages: tuple[Message, ...]) -> str:
-    return " ".join(prompter.tokenizer.convert_ids_to_tokens(prompter.token_ids(messages)))
 
 
 def test_a_prompt_ends_where_the_assistant_begins() -> None:
@@ -261,58 +227,9 @@ def test_the_hash_of_a_prompt_is_that_of_its_tokens() -> None:
     assert one.prompt_hash(PIRATE) == two.prompt_hash(PIRATE) != one.prompt_hash(BUTLER)
 
 
-@pytest.mark.parametrize(
-    "template",
-    [
-        "{{ 'x' * 3000000000 }}",
-        "{% set n = namespace(x='x' * 99) %}{% for i in range(99) %}{% set n.x = n.x ~ n.x %}"
-        "{% endfor %}",
-        "{{ '%3000000000d' % 1 }}",
-    ],
-)
-def test_a_template_that_takes_all_memory_is_refused(template: str) -> None:
-    prompter = Prompter(tokenizer(template + PLAIN), name="m")
-    with pytest.raises(UserError, match="its chat template takes more than 1 GiB of memory"):
-        prompter.token_ids(PIRATE)
-
-
-ENDLESS = "{% for i in range(99999) %}{% for i in range(99999) %}{% endfor %}{% endfor %}"
-
-
-@pytest.mark.parametrize(
-    ("trap", "says"),
-    [
-        (ENDLESS, r"takes more than 0\.5 seconds for one prompt"),
-        ("{{ 'x' * 3000000000 }}", "takes more than 1 GiB of memory"),
-        ("{{ 'x' * 9000000 }}", "writes 9,000,0.. characters for one prompt"),
-        ("{{ 1 // 0 }}", "refuses the messages"),
-        ("{{ '\\ud800' }}", "writes half of a surrogate pair"),
-    ],
-)
-def test_a_trap_for_a_later_prompt_is_refused(
-    trap: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    template = f"{{% if 'butler' in messages[0].content %}}{trap}{{% endif %}}{PLAIN}"
-    prompter = Prompter(tokenizer(template), name="m")
-    assert words(prompter, PIRATE).startswith("system : You are a pirate")
-    if "seconds" in says:
-        monkeypatch.setattr("sfr_eval.models.rendering._SECONDS", 0.5)
-    with pytest.raises(UserError, match=says):
-        prompter.token_ids(BUTLER)
-    with pytest.raises(UserError, match=says):
-        prompter.render(BUTLER)
-
-
 def test_prompts_prepared_together_are_those_asked_alone() -> None:
     together, alone = (Prompter(tokenizer(PLAIN), name="m") for _ in "ab")
     together.prepare([PIRATE, BUTLER, PIRATE])
     for messages in (PIRATE, BUTLER):
         assert together.token_ids(messages) == alone.token_ids(messages)
     together.prepare([])
-
-
-def test_a_template_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sfr_eval.models.rendering._SECONDS", 0.5)
-    prompter = Prompter(tokenizer(ENDLESS + PLAIN), name="m")
-    with pytest.raises(UserError, match=r"its chat template takes more than 0\.5 seconds"):
-        prompter.token_ids(PIRATE)

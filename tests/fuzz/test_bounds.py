@@ -91,7 +91,7 @@ def test_nothing_waits_for_what_is_no_file(
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     for number, broken in enumerate(files_of(reader)):
         folder = tmp_path / str(number)
-        folder.mkdir()
+        (folder / broken).parent.mkdir(parents=True)
         for name, content in reader.seeds[0].items():
             if name != broken:
                 write(folder / name, plain(content))

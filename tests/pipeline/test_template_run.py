@@ -144,8 +144,8 @@ def test_a_prompt_that_has_changed_stops_a_resume(
 
     folder = run(tiny_checkpoint, suite, tmp_path / "run")
     before = texts(folder)
-    render = Prompter.render
-    monkeypatch.setattr(Prompter, "render", lambda *a, **k: "Monday\n" + render(*a, **k))
+    render = Prompter._render
+    monkeypatch.setattr(Prompter, "_render", lambda *a, **k: "Monday\n" + render(*a, **k))
     run(tiny_checkpoint, suite, folder)  # nothing to draw
     with pytest.raises(UserError, match="prompt q0 is not what it was in the earlier session"):
         run(tiny_checkpoint, suite, folder, samples=6)

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,34 @@ from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.version import __version__
 from tests.support.command_line import WORLD, as_process, packages
 
+PACKAGES = "import click, pydantic, yaml"
+ONE_MODEL = f"{PACKAGES}\nclass Model(pydantic.BaseModel):\n    number: int = 1"
 
-@pytest.mark.parametrize("command_line", [["--help"], ["run", "--help"]])
-def test_help_comes_at_once(command_line: list[str], tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(
+    ("command_line", "script"), [(["--help"], PACKAGES), (["run", "--help"], ONE_MODEL)]
+)
+def test_help_comes_at_once(command_line: list[str], script: str, tmp_path: Path) -> None:
+    """In at most twice the CPU time of what it cannot do without: processors differ threefold."""
+
+    def plain() -> None:
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+
+    def ours() -> None:
+        assert as_process(command_line, tmp_path).code == 0
+
+    assert cpu_seconds(ours) < 2 * cpu_seconds(plain)
+
+
+def cpu_seconds(start: Callable[[], None]) -> float:
+    """Of the processes that it starts, the least of five times."""
     took = []
-    for _ in range(3):
+    for _ in range(5):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ended = as_process(command_line, tmp_path)
+        start()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert ended.code == 0
-    assert min(took) < (
-        0.2 if command_line == ["--help"] else 0.3
-    )  # CPU seconds, not those of others
+    return min(took)
 
 
 def test_help_names_the_commands(command: Any) -> None:

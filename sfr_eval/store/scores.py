@@ -30,7 +30,11 @@ def read_scores(
     remedy = f"run `sfr-eval score {file.parent.parent}` again"
     try:
         table = own_table(file)
-    except (FileNotFoundError, UserError):  # a UserError is a ValueError
+    except FileNotFoundError:
+        if file.is_symlink():
+            raise UserError(f"{file}: a link that leads nowhere; {remedy}") from None
+        raise
+    except UserError:  # which is a ValueError
         raise
     except (ValueError, TypeError, LookupError, ArithmeticError, OSError, pa.ArrowException):
         raise UserError(f"{file}: damaged; {remedy}") from None

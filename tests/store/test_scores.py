@@ -77,3 +77,13 @@ def test_a_column_twice_is_one_line(tmp_path: Path) -> None:
     pq.write_table(table.append_column("value", table["value"]), file)
     with pytest.raises(UserError, match="not a table of values"):
         read_scores(file)
+
+
+def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    file.unlink()
+    with pytest.raises(FileNotFoundError):  # which a comparison explains
+        read_scores(file)
+    file.symlink_to("elsewhere")
+    with pytest.raises(UserError, match="a link that leads nowhere; run `sfr-eval score"):
+        read_scores(file)

@@ -50,7 +50,7 @@ def brief_error(error: BaseException) -> str:
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.ESTALE}
+MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ENXIO, errno.ESTALE}
 
 
 def machine_trouble(error: OSError) -> str | None:
@@ -61,7 +61,7 @@ def machine_trouble(error: OSError) -> str | None:
             "the disk is full; all finished samples are kept: free some space and repeat the "
             "command"
         )
-    if error.errno in _MACHINE:
+    if error.errno in MACHINE:
         reason = os.strerror(error.errno)  # a package's own text may have several lines
         return f"{reason}; all finished samples are kept: repeat the command"
     return None

@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Mapping
@@ -12,23 +11,14 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import cli
 from sfr_eval.judges.panel import stored_judgements
 from sfr_eval.judges.votes import Judgement
 from sfr_eval.store.run_folder import RunFolder
+from tests.support.command_line import exit_code
 from tests.support.fake_server import Reply, completion, refusal_of, serving
 from tests.support.scripted_judge import reasoning, scored
 
 pytestmark = pytest.mark.usefixtures("short_pauses")
-
-
-def run_cli(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 KEY = "sk-judge-0123456789abcdef"
@@ -59,10 +49,10 @@ def test_repeating_a_judged_run_asks_nothing_again(
 ) -> None:
     with serving(lambda *_: scored(4)) as server:
         arguments = [*WORLD, "--judge", server.url, "--judge-votes", "2"]
-        assert run_cli(monkeypatch, *arguments) == 0
+        assert exit_code(monkeypatch, *arguments) == 0
         assert server.count == REPLIES * 3 * 2
         assert len({row.judgement_id for row in rows(work)}) == REPLIES * 3 * 2
-        assert run_cli(monkeypatch, *arguments) == 0
+        assert exit_code(monkeypatch, *arguments) == 0
         assert server.count == REPLIES * 3 * 2
     assert {t: row["value"] for t, row in estimates(work, "judge_rel").items()} == {0.6: 4, 1.0: 4}
     assert estimates(work, "judge_rel_good")[0.6]["value"] == 1
@@ -70,7 +60,7 @@ def test_repeating_a_judged_run_asks_nothing_again(
     assert "96 of 96" not in page
     assert "32 of 32" in page  # votes read, of each axis
     # Scored again without a judge, its votes still count.
-    assert run_cli(monkeypatch, "score", "out", "--metrics", "text") == 0
+    assert exit_code(monkeypatch, "score", "out", "--metrics", "text") == 0
     assert estimates(work, "judge_flu")[1.0]["value"] == 4
 
 
@@ -79,13 +69,13 @@ def test_a_damaged_vote_is_asked_again_and_no_other(
 ) -> None:
     with serving(lambda *_: scored(4)) as server:
         arguments = [*WORLD, "--judge", server.url]
-        assert run_cli(monkeypatch, *arguments) == 0
+        assert exit_code(monkeypatch, *arguments) == 0
         (file,) = (work / "out" / "judgements").glob("*.jsonl")
         content = bytearray(file.read_bytes())
         content[content.index(b'"score":4.0') + len(b'"score":')] ^= 1  # 4.0 would read as 5.0
         file.write_bytes(content[:-10])  # and the last line is torn
         before = server.count
-        assert run_cli(monkeypatch, *arguments) == 0
+        assert exit_code(monkeypatch, *arguments) == 0
         assert server.count == before + 2
     assert {t: row["value"] for t, row in estimates(work, "judge_ctx").items()} == {0.6: 4, 1.0: 4}
 
@@ -105,7 +95,7 @@ def test_faults_of_the_judge_never_become_scores(
         return scored(2) if fault is None else fault
 
     with serving(answer) as server:
-        assert run_cli(monkeypatch, *WORLD, "--judge", server.url) == 3
+        assert exit_code(monkeypatch, *WORLD, "--judge", server.url) == 3
         first = rows(work)
         count = Counter(row.status for row in first)
         assert len(first) == REPLIES * 3 == sum(count.values())
@@ -117,7 +107,7 @@ def test_faults_of_the_judge_never_become_scores(
             row.status != "ok" for row in first if row.axis == "ctx"
         )
         before = server.count
-        assert run_cli(monkeypatch, *WORLD, "--judge", server.url) == 3
+        assert exit_code(monkeypatch, *WORLD, "--judge", server.url) == 3
     asked_again = rows(work)[len(first) :]
     assert len(asked_again) == count["error"]  # and no unparsed or refused one
     assert server.count > before
@@ -126,7 +116,7 @@ def test_faults_of_the_judge_never_become_scores(
 def test_an_unreachable_judge_costs_no_sample(
     work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_cli(monkeypatch, *WORLD, "--judge", "http://127.0.0.1:1/v1") == 2
+    assert exit_code(monkeypatch, *WORLD, "--judge", "http://127.0.0.1:1/v1") == 2
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "no server answers there" in lines[0]
@@ -151,11 +141,11 @@ def test_bad_judge_settings_are_one_line(
     settings: list[str],
     says: str,
 ) -> None:
-    assert run_cli(monkeypatch, *WORLD) == 0
+    assert exit_code(monkeypatch, *WORLD) == 0
     capfd.readouterr()
     with serving(lambda *_: scored(4)) as server:
         options = [part for setting in settings for part in ("--set", setting)]
-        assert run_cli(monkeypatch, "score", "out", "--judge", server.url, *options) == 2
+        assert exit_code(monkeypatch, "score", "out", "--judge", server.url, *options) == 2
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1
     assert says in lines[0]
@@ -165,7 +155,9 @@ def test_the_cost_of_judging_has_a_limit(work: Path, monkeypatch: pytest.MonkeyP
     with serving(lambda *_: scored(4)) as server:
         # Each vote: 100 prompt tokens, 5 completion tokens, so 0.105 dollars; reserved about 1.
         options = ["--judge", server.url, "--set", "judge_prices=[1000,1000]"]
-        assert run_cli(monkeypatch, *WORLD, *options, "--max-cost", "3", "--concurrency", "1") == 3
+        assert (
+            exit_code(monkeypatch, *WORLD, *options, "--max-cost", "3", "--concurrency", "1") == 3
+        )
         assert 5 < server.count < 30
         assert server.count == len(rows(work))
         manifest = json.loads((work / "out" / "manifest.json").read_text())
@@ -201,7 +193,7 @@ def test_the_key_is_in_no_file_log_or_traceback(
         served = ["run", "--model", "fake", "--base-url", server.url, *WORLD[3:]]
         for arguments in ([*served, "--judge", server.url], ["--debug", "score", "nowhere"]):
             try:
-                run_cli(monkeypatch, *arguments)
+                exit_code(monkeypatch, *arguments)
             except ValueError:
                 shown += traceback.format_exc()
         assert server.count > 0
@@ -231,9 +223,9 @@ def test_a_reasoning_judge_that_takes_one_temperature_judges(
 ) -> None:
     with serving(gpt_5) as server:
         arguments = [*WORLD, "--judge", server.url]
-        assert run_cli(monkeypatch, *arguments) == 3
+        assert exit_code(monkeypatch, *arguments) == 3
         assert "--judge-temperature" in capfd.readouterr().err
-        assert run_cli(monkeypatch, *arguments, "--judge-temperature", "1") == 0
+        assert exit_code(monkeypatch, *arguments, "--judge-temperature", "1") == 0
     assert estimates(work, "judge_rel")[0.6]["value"] == 4
 
 
@@ -244,11 +236,11 @@ def test_votes_under_two_settings_never_mix(work: Path, monkeypatch: pytest.Monk
     with serving(answer) as server:
         for temperature, score in ((None, 2), ("1", 5), (None, 2)):
             given = ["--judge-temperature", temperature] if temperature else []
-            assert run_cli(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
+            assert exit_code(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
             assert estimates(work, "judge_rel")[0.6]["value"] == score
         assert server.count == 2 * REPLIES * 3
         given = ["--judge-max-tokens", "128"]
-        assert run_cli(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
+        assert exit_code(monkeypatch, *WORLD, "--judge", server.url, *given) == 0
         assert server.count == 3 * REPLIES * 3
         assert server.bodies[-1]["max_tokens"] == 128
 
@@ -275,5 +267,5 @@ def test_a_judge_that_cannot_be_read_is_no_success(
 ) -> None:
     with serving(lambda *_: reply) as server:
         for _ in range(2):  # the second time from the store
-            assert run_cli(monkeypatch, *WORLD, "--judge", server.url) == 3
+            assert exit_code(monkeypatch, *WORLD, "--judge", server.url) == 3
             assert says in capfd.readouterr().err

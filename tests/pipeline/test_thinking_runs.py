@@ -1,7 +1,6 @@
 """pytest tests/pipeline/test_thinking_runs.py: thinking, from templates to numbers."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from sfr_eval import cli
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.config import load_run_config
 from sfr_eval.errors import UserError
@@ -17,6 +15,7 @@ from sfr_eval.pipeline.preflight import preflight
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.thinking import ThinkTags
+from tests.support.command_line import exit_code
 from tests.support.fake_server import Reply, completion, serving
 from tests.support.thinking import TAGS, sample
 
@@ -69,15 +68,6 @@ RUN += ["--temperatures", "1.0", "--personas", "pirate,butler", "--set", "metric
 BOILERPLATE = "<think>\nOkay, the user wants an answer. Let me think about it.\n</think>\n\n"
 
 
-def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
-
-
 def words(seed: int) -> str:
     return " ".join(f"w{seed // 7**i % 7}" for i in range(12))
 
@@ -106,13 +96,13 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
         return completion('{"score": 4}')
 
     with serving(terse) as server:
-        assert command(monkeypatch, *RUN, "--base-url", server.url, "--output", "plain") == 0
+        assert exit_code(monkeypatch, *RUN, "--base-url", server.url, "--output", "plain") == 0
     with serving(thinking_aloud) as server, serving(judge) as judging:
         thinking = [*RUN, "--base-url", server.url, "--output", "raw"]
-        assert command(monkeypatch, *thinking) == 0
+        assert exit_code(monkeypatch, *thinking) == 0
         assert "thinking is measured as part of the answer" in Path("raw/report.html").read_text()
         asked = [*RUN, "--base-url", server.url, "--output", "tagged", "--judge", judging.url]
-        assert command(monkeypatch, *asked, "--think-tags", "<think>,</think>") == 0
+        assert exit_code(monkeypatch, *asked, "--think-tags", "<think>,</think>") == 0
     plain, raw, tagged = (estimates(Path(name)) for name in ("plain", "raw", "tagged"))
     assert {key: tagged[key] for key in plain} == plain
     assert raw["self_bleu_4", ""] > plain["self_bleu_4", ""] + 0.2  # what the tags are for
@@ -131,16 +121,16 @@ def test_a_thinking_model_is_measured_by_its_answers_alone(
     capfd.readouterr()
     again = ["score", "raw", "--metrics", "text,lexical"]
     tags = ["--think-tags", "<think>,</think>"]
-    assert command(monkeypatch, *again, *tags) == 2
+    assert exit_code(monkeypatch, *again, *tags) == 2
     assert "leave out --metrics" in capfd.readouterr().err
     assert estimates(Path("raw")) == raw
     Path("raw/results.json").unlink()
-    assert command(monkeypatch, *again, *tags) == 0
+    assert exit_code(monkeypatch, *again, *tags) == 0
     assert estimates(Path("raw")) == plain
-    assert command(monkeypatch, *again) == 0  # remembered
+    assert exit_code(monkeypatch, *again) == 0  # remembered
     assert estimates(Path("raw")) == plain
     capfd.readouterr()
-    assert command(monkeypatch, "score", "tagged", "--think-tags", "none") == 2
+    assert exit_code(monkeypatch, "score", "tagged", "--think-tags", "none") == 2
     assert "were judged under another setting" in capfd.readouterr().err
 
 
@@ -156,7 +146,7 @@ def test_endless_thinking_is_truncated_with_an_empty_answer(
 
     with serving(answer) as server:
         arguments = [*RUN, "--base-url", server.url, "--think-tags", "<think>,</think>"]
-        assert command(monkeypatch, *arguments, "--output", "out") == 0
+        assert exit_code(monkeypatch, *arguments, "--output", "out") == 0
     stored = RunFolder(Path("out")).sealed_samples()
     endless = sum(row.text.startswith("<think>Okay, the user wants") for row in stored)
     assert 0 < endless < len(stored)
@@ -188,10 +178,10 @@ def test_text_made_elsewhere_may_have_tags_too(
     verb = ["--suite", "persona", "--output"]
     plain, thinking = write("plain.jsonl", ""), write("thinking.jsonl", BOILERPLATE)
     families: Sequence[str] = ["--metrics", "text,lexical"]
-    assert command(monkeypatch, "score", plain, *verb, "plain", *families) == 0
+    assert exit_code(monkeypatch, "score", plain, *verb, "plain", *families) == 0
     tags = ["--think-tags", "<think>,</think>"]
     for _ in range(2):  # the same command again finds its own folder
-        assert command(monkeypatch, "score", thinking, *verb, "out", *families, *tags) == 0
+        assert exit_code(monkeypatch, "score", thinking, *verb, "out", *families, *tags) == 0
         assert estimates(Path("out")) == estimates(Path("plain"))
 
 

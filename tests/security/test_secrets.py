@@ -1,16 +1,15 @@
 """pytest tests/security/test_secrets.py: keys are in no file, no line and no error."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sfr_eval import cli
 from sfr_eval.endpoints import fleet as fleet_module
 from sfr_eval.util.untrusted import clean, clean_json, without_secrets
+from tests.support.command_line import exit_code
 from tests.support.fake_server import Reply, completion, refusal_of, serving
 
 KEYS = {
@@ -30,15 +29,6 @@ def keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, key)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(fleet_module, "_FIRST_PAUSE", 0.005)
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def found_in(folder: Path) -> list[str]:
@@ -70,7 +60,7 @@ def test_no_key_is_written_or_shown(
 
     with serving(answer) as server, serving(judge) as judging:
         arguments = [*RUN, "--base-url", server.url, "--judge", judging.url]
-        code = run(monkeypatch, *arguments)
+        code = exit_code(monkeypatch, *arguments)
         assert code == 3  # no answer of the judge can be read
         assert server.count
         assert judging.count == (6 if answer is chatty else 0)
@@ -90,7 +80,7 @@ def test_a_traceback_shows_no_key(
             raise LookupError(f"\x1b[2J key {KEYS['OPENAI_API_KEY']}") from error
 
     monkeypatch.setattr("sfr_eval.pipeline.run.preflight", fails)
-    assert run(monkeypatch, *RUN, "--debug") == 3
+    assert exit_code(monkeypatch, *RUN, "--debug") == 3
     err = capfd.readouterr().err
     assert "Traceback" in err
     assert "in fails" in err
@@ -105,7 +95,7 @@ def test_a_run_without_any_reply_does_not_succeed(
         return refusal_of("seed is not supported", param="seed")
 
     with serving(answer) as server:
-        assert run(monkeypatch, *RUN, "--base-url", server.url) != 0
+        assert exit_code(monkeypatch, *RUN, "--base-url", server.url) != 0
 
 
 def test_a_password_in_an_address_is_refused_and_not_repeated(
@@ -113,11 +103,11 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(
 ) -> None:
     for option in ("--base-url", "--judge"):
         base = [] if option == "--base-url" else ["--base-url", "http://127.0.0.1:1/v1"]
-        assert run(monkeypatch, *RUN, *base, option, "http://me:hunter2x@host/v1") == 2
+        assert exit_code(monkeypatch, *RUN, *base, option, "http://me:hunter2x@host/v1") == 2
         out, err = capfd.readouterr()
         assert "hunter2x" not in out + err
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hunter2x@host/v1")
-    assert run(monkeypatch, *RUN, "--engine", "openai") == 2
+    assert exit_code(monkeypatch, *RUN, "--engine", "openai") == 2
     assert "hunter2x" not in "".join(capfd.readouterr())
     assert not Path("out").exists()
 
@@ -131,7 +121,7 @@ def test_an_unexpected_error_shows_no_key(
         )
 
     monkeypatch.setattr("sfr_eval.pipeline.run.preflight", fails)
-    assert run(monkeypatch, *RUN) == 3
+    assert exit_code(monkeypatch, *RUN) == 3
     err = capfd.readouterr().err
     assert "LookupError" in err
     assert "canary" not in err

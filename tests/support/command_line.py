@@ -7,6 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from sfr_eval import cli
+
 SMALL = ["--suite", "persona", "--samples", "2", "--temperatures", "1.0", "--limit", "2"]
 SMALL += ["--set", "personas=[pirate, butler]", "--set", "metrics=[text]"]
 WORLD = ["run", "--model", "world:cross=0.3", *SMALL]
@@ -42,6 +46,16 @@ def as_process(arguments: Sequence[str], folder: Path, **environment: str) -> En
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command line in this process."""
+    monkeypatch.setattr(sys, "argv", ["sfr-eval", *arguments])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 def packages() -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sfr_eval.errors import RunError, UserError
+from sfr_eval.errors import MACHINE, RunError, UserError
 from sfr_eval.models.fingerprint import check_shards, weight_files
 from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.util.lock import FolderLock
@@ -26,7 +26,6 @@ _OPTIMIZER = ("optimizer*", "global_step*", "pytorch_model_fsdp*")
 _SHOWN = 4  # differing settings in a message
 Answer = TypeVar("Answer")
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-MACHINE = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 
 def usable_folder(folder: Path) -> None:

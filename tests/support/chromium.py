@@ -252,9 +252,12 @@ class Page:
         )
 
     def downloaded(self, file: Path) -> bytes:
-        """The content of a download, once it is there."""
+        """The content of a download, once it is there.
+
+        Chromium reserves the name with an empty file and moves the whole one there.
+        """
         until = time.monotonic() + TIMEOUT
-        while not file.exists():
+        while not file.exists() or not file.stat().st_size:
             assert time.monotonic() < until, f"{file.name} was not downloaded"
             time.sleep(0.01)
         return file.read_bytes()

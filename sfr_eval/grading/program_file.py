@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from sfr_eval.errors import UserError
 from sfr_eval.sandbox.checker import Checker
@@ -36,7 +36,7 @@ from sfr_eval.suites.problems.evalplus import Inputs
 from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log
-from sfr_eval.util.reading import parsed_json
+from sfr_eval.util.reading import parsed_json, read_model
 from sfr_eval.util.untrusted import bounded_lines, open_for_append
 
 MOST_SECONDS = 86_400
@@ -177,7 +177,7 @@ def read_programs(source: Path) -> Iterator[GradeRow]:
             if not line.strip():
                 continue
             where = f"{source}:{number}"
-            row = _row(line, where=where)
+            row = read_model(ProgramRow, parsed_json(line, where=where), where=where)
             program = Program(id=row.id, code=row.code, problem=_problem(row, where=where))
             if reason := flaw(program.problem, checker):
                 fix = "give it tests that a wrong program fails, or remove the row"
@@ -187,15 +187,6 @@ def read_programs(source: Path) -> Iterator[GradeRow]:
             seen.add(row.id)
             digest = hashlib.sha256(json.dumps(row.model_dump(), sort_keys=True).encode())
             yield GradeRow(program, digest.hexdigest()[:16])
-
-
-def _row(line: str, *, where: str) -> ProgramRow:
-    try:
-        return ProgramRow.model_validate(parsed_json(line, where=where))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "row"
-        raise UserError(f"{where}: {field}: {first['msg']}") from None
 
 
 def _problem(row: ProgramRow, *, where: str) -> Problem:

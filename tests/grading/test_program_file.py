@@ -172,7 +172,7 @@ def test_verdicts_of_other_settings_are_not_mixed(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "p.jsonl:1: is not JSON"),
-        ('{"id": "a"}', "p.jsonl:1: code: Field required"),
+        ('{"id": "a"}', "p.jsonl:1: code: missing; add it"),
         ('{"id": "a", "code": ""}', "p.jsonl:1: no tests"),
         ('{"id": "a", "code": "", "tests": [["1"]]}', "p.jsonl:1: tests.0"),
         ('{"id": 1, "code": "", "tests": [["", "1"]]}\n' * 2, "p.jsonl:2: id '1' appears twice"),

@@ -25,6 +25,7 @@ import numpy as np
 
 from sfr_eval.metrics.tokenizers import load_tokenizer
 from sfr_eval.metrics.windows import WINDOWS
+from sfr_eval.suites.spec import TOKEN_WINDOW
 
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6)
 _SHARD = 16_384
@@ -67,11 +68,14 @@ def make(folder: Path, cache: Path, *, queries: int, samples: int) -> int:
 
 
 def embedded(reply: str) -> Iterator[str]:
-    """Yield what the metrics embed of a reply: its plain text, and its first words."""
+    """Yield what the metrics embed of a reply: its plain text, whole and up to the suite's window,
+    and its first words."""
     tokenizer = load_tokenizer(plain=True)
     yield tokenizer.cut(reply)
+    part = replace(tokenizer, window=TOKEN_WINDOW).cut(reply)
+    yield part
     for window in WINDOWS:
-        yield replace(tokenizer, window=window).cut(tokenizer.cut(reply))
+        yield replace(tokenizer, window=window).cut(part)
 
 
 def score(folder: Path, cache: Path, metrics: str) -> dict[str, float]:

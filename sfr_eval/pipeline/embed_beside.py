@@ -20,6 +20,7 @@ from sfr_eval.pipeline.draw import OnSamples
 from sfr_eval.pipeline.embed_worker import Task
 from sfr_eval.pipeline.measurable import needs_encoder
 from sfr_eval.pipeline.preflight import Preflight, families
+from sfr_eval.suites.suite import Suite
 from sfr_eval.types import Sample
 from sfr_eval.util.assets import cache_folder
 from sfr_eval.util.progress import log, waiting
@@ -35,8 +36,9 @@ _STOP_SECONDS = 10.0  # for the texts that it is embedding
 class BesideSampling:
     """The process of one run or sweep, started by the first replies."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, suites: Sequence[Suite] = ()) -> None:
         self._task = task
+        self._questions = {suite.id: suite.queries for suite in suites if task.whole}
         self._rows: list[str] = []
         self._batches: queue.Queue[bytes | None] = queue.Queue(_WAITING)
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,7 +49,8 @@ class BesideSampling:
         """Hand over replies. Returns at once."""
         for sample in samples:
             if sample.has_text:
-                self._rows.append(f"{json.dumps((sample.suite, sample.text))}\n")
+                question = self._questions.get(sample.suite, {}).get(sample.query, "")
+                self._rows.append(f"{json.dumps((sample.suite, sample.text, question))}\n")
             if len(self._rows) >= _BATCH:
                 self._pass_on()
 
@@ -130,6 +133,7 @@ def embedding_beside(ready: Preflight, *, requests: int) -> Iterator[OnSamples |
         yield None
         return
     elsewhere = ready.subject.engine == "openai"
+    named = families(settings, ready.suites)
     task = Task(
         cache=cache_folder(),
         encoder=settings.encoder,
@@ -139,11 +143,12 @@ def embedding_beside(ready: Preflight, *, requests: int) -> Iterator[OnSamples |
         tags=ready.thinking,
         windows={suite.id: suite.spec.window(settings.token_window) for suite in ready.suites},
         programs=frozenset(suite.id for suite in ready.suites if suite.code is not None),
-        beginnings="windows" in families(settings, ready.suites),
+        beginnings="windows" in named,
+        whole="relevance" in named,
         idle=not elsewhere,
         threads=max(1, len(os.sched_getaffinity(0)) - 1) if elsewhere else 1,
     )
-    beside = BesideSampling(task)
+    beside = BesideSampling(task, suites=ready.suites)
     try:
         yield beside.offer
     finally:

@@ -1,6 +1,6 @@
 """The process that embeds replies beside sampling: reads them on stdin, fills the cache, ends.
 
-    python -m sfr_eval.pipeline.embed_worker TASK    each line of stdin is JSON: [suite, reply]
+    python -m sfr_eval.pipeline.embed_worker TASK    each line of stdin: [suite, reply, question]
 
 It ends when stdin does and all is embedded; on SIGTERM, or when its parent is gone, after the texts
 that it is embedding.
@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict
 
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
+from sfr_eval.metrics.normal_text import normal_text
+from sfr_eval.metrics.relevance import own_words
 from sfr_eval.metrics.tokenizers import Tokenizer, load_tokenizer
 from sfr_eval.metrics.windows import WINDOWS
 from sfr_eval.thinking import ThinkTags, answer_text
@@ -45,6 +47,7 @@ class Task(BaseModel):
     windows: dict[str, int | None]  # suite -> tokens that are read
     programs: frozenset[str]  # suites whose replies are code
     beginnings: bool  # whether the first tokens are embedded, too
+    whole: bool  # whether whole replies are, too, without copies of their questions
     idle: bool  # whether the engine needs the same cores
     threads: int
 
@@ -54,18 +57,18 @@ class _Texts:
 
     def __init__(self) -> None:
         self.ended = threading.Event()
-        self._queue: queue.Queue[tuple[str, str]] = queue.Queue(_SORTED)
+        self._queue: queue.Queue[tuple[str, str, str]] = queue.Queue(_SORTED)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         for line in sys.stdin.buffer:
-            suite, text = json.loads(line)
-            self._queue.put((suite, text))
+            suite, text, question = json.loads(line)
+            self._queue.put((suite, text, question))
         self.ended.set()
 
-    def take(self) -> list[tuple[str, str]]:
+    def take(self) -> list[tuple[str, str, str]]:
         """Return what is there: _SORTED replies, or fewer if no more come soon."""
-        replies: list[tuple[str, str]] = []
+        replies: list[tuple[str, str, str]] = []
         deadline = time.monotonic() + _PATIENCE
         while len(replies) < _SORTED and not _stopped():
             try:
@@ -121,7 +124,9 @@ def work(task: Task) -> None:
             encoder.encode(texts[start : start + _AT_ONCE])
 
 
-def _read(task: Task, readers: dict[str, Tokenizer], suite: str, text: str) -> Iterator[str]:
+def _read(
+    task: Task, readers: dict[str, Tokenizer], suite: str, text: str, question: str
+) -> Iterator[str]:
     """Yield what the metrics embed of a reply."""
     answer = text if task.tags is None else answer_text(text, task.tags).text
     part = readers[suite].cut(answer)
@@ -129,6 +134,8 @@ def _read(task: Task, readers: dict[str, Tokenizer], suite: str, text: str) -> I
     if task.beginnings:
         for tokens in WINDOWS:
             yield replace(readers[suite], window=tokens).cut(part)
+    if task.whole:
+        yield own_words(normal_text(answer), normal_text(question).strip())
 
 
 def main() -> None:

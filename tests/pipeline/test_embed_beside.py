@@ -5,15 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from sfr_eval.config import RunConfig
 from sfr_eval.embeddings.cache import text_key
 from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.metrics import relevance
+from sfr_eval.metrics.context import Context
 from sfr_eval.metrics.table import headlines
 from sfr_eval.pipeline import embed_beside as module
 from sfr_eval.pipeline import run
@@ -21,6 +26,7 @@ from sfr_eval.pipeline.embed_beside import BesideSampling
 from sfr_eval.pipeline.embed_worker import Task
 from sfr_eval.settings import ScoreSettings
 from sfr_eval.store.results import Results
+from sfr_eval.suites.suite import load_suite
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.types import Sample
 
@@ -36,6 +42,7 @@ def task(cache: Path, **changes: Any) -> Task:
         "windows": {"persona": 3},
         "programs": frozenset(),
         "beginnings": False,
+        "whole": False,
         "idle": False,
         "threads": 1,
     }
@@ -85,6 +92,38 @@ def test_what_the_metrics_will_read_is_embedded(
     encoder = Encoder(None, tmp_path)
     assert all(text_key(text) in encoder._store for text in ("Pour the hot", "Arr!", "Aye."))
     assert len(encoder._store._places) == 3
+
+
+def test_whole_replies_are_embedded_without_copies_of_their_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REST_SECONDS", 300)
+    monkeypatch.setattr(module, "_BATCH", 2)
+    suite = load_suite("persona")
+    query, question = next(iter(suite.queries.items()))
+    replies = [
+        replace(sample(text), query=query)
+        for text in (f"You ask: {question} Well, pour it slowly.", "Pour the hot tea now, my lord.")
+    ]
+    beside = BesideSampling(task(tmp_path, whole=True), suites=[suite])
+    beside.offer(replies)
+    beside.close()
+    done = Encoder(None, tmp_path)._store
+    encoder = Encoder(None, tmp_path)
+    context = Context(samples=replies, suite=suite, encoder=encoder)
+    read: list[str] = []
+    encode = encoder.encode
+
+    def encode_and_look(texts: Sequence[str]) -> "npt.NDArray[np.float32]":
+        read.extend(texts)
+        return encode(texts)
+
+    monkeypatch.setattr(encoder, "encode", encode_and_look)
+    columns = {query: 0, "another": 1}
+    monkeypatch.setattr(relevance, "candidates", lambda *_: (columns, [question, "Why not?"]))
+    relevance.recognised(context)
+    assert read[:2] == ["You ask: Well, pour it slowly.", replies[1].text]
+    assert all(text_key(text) in done for text in read[:2])
 
 
 def test_results_are_equal_byte_for_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

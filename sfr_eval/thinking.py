@@ -41,6 +41,7 @@ OTHERS = (
 )
 """Further forms in which replies think, for warnings alone. A reply must begin with the first part:
 in the middle of a text they may be its own words."""
+_SIGNS = (*(tag for pair in KNOWN for tag in pair), *(first for first, _ in OTHERS))
 _HARMONY = re.compile(r"analysis(?![a-z\s]|\Z)")
 
 
@@ -129,12 +130,13 @@ def undeclared_tags(samples: Sequence[Sample]) -> tuple[float, ThinkTags] | None
     """Return (share of replies, tags) for the most frequent tags of KNOWN in these replies, or the
     most frequent of OTHERS at their beginnings, as a warning for a run without declared tags. None
     if no reply contains any."""
+    likely = [sample.text for sample in samples if any(tag in sample.text for tag in _SIGNS)]
     best: tuple[float, ThinkTags] | None = None
-    for first, last in (*KNOWN, *OTHERS):
+    for first, last in (*KNOWN, *OTHERS) if likely else ():
         if (first, last) in KNOWN:
-            count = sum(last in sample.text or first in sample.text for sample in samples)
+            count = sum(last in text or first in text for text in likely)
         else:
-            count = sum(_begins(sample.text, first) for sample in samples)
+            count = sum(_begins(text, first) for text in likely)
         if count and (best is None or count / len(samples) > best[0]):
             best = count / len(samples), ThinkTags(open=first, close=last)
     return best

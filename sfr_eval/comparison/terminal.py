@@ -31,7 +31,7 @@ MOST_LINES = 24
 """Lines for up to three runs; each further run may add two."""
 
 _MARKS = {"gain": "+", "loss": "-", "equal": "=", "inconclusive": "?"}
-_LEGEND = "+ better, - worse, = equal, ? inconclusive; rows without a mark: exploratory"
+LEGEND = "+ better, - worse, = equal, ? inconclusive; rows without a mark: exploratory"
 _ARROWS = {"higher": "\u2191", "lower": "\u2193", "neither": " "}
 _SHORT = {LENGTH: "length", CUT: "cut"}
 
@@ -97,7 +97,7 @@ def _table(comparison: Comparison, suite: str, *, used: int) -> _Table:
             *_wrapped(f"{suite}, {where}, {queries:,} questions; {base}"),
             *(_wrapped(about) if about else ()),
             *table.lines,
-            _LEGEND,
+            LEGEND,
             *_trainings(comparison, suite),
         ],
     )

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from sfr_eval.calibration.attacks import attacks_on
 from sfr_eval.cli import app
+from sfr_eval.comparison.terminal import LEGEND
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.plan import sample_seed
 from sfr_eval.store.run_folder import RunFolder
@@ -35,7 +36,7 @@ its quality."""
 
 @dataclass(frozen=True)
 class Said:
-    """How a command ended and what it printed, in lower case."""
+    """How a command ended and what it printed, in lower case, without the legend of its marks."""
 
     exit_code: int
     text: str
@@ -92,7 +93,7 @@ def command(*arguments: str) -> Said:
     if result.exception is not None:
         assert isinstance(result.exception, (UserError, RunError)), result.output
         raise result.exception
-    return Said(result.return_value or 0, result.output.lower())
+    return Said(result.return_value or 0, result.output.replace(LEGEND, "").lower())
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ class Conditions:
 
 def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditions:
     """Return the conditions of a run for the metrics (suite -> ids) that are to be compared."""
+    valued = {suite: _with_values(run, suite) for suite in metrics}
     return Conditions(
         settings={suite: settings(run, suite) for suite in metrics},
         prompts={suite: run.prompts[suite] for suite in metrics},
@@ -75,16 +76,16 @@ def conditions(run: ScoredRun, metrics: Mapping[str, Sequence[str]]) -> Conditio
             (suite, metric): compared_signature(run, suite, metric)
             for suite, names in metrics.items()
             for metric in names
-            if _has_value(run, suite, metric)
+            if metric in valued[suite]
         },
     )
 
 
-def _has_value(run: ScoredRun, suite: str, metric: str) -> bool:
-    """Return whether there is any number to compare; how an undefined one was measured is of no
-    account."""
+def _with_values(run: ScoredRun, suite: str) -> set[str]:
+    """Return the metrics of which there is any number to compare; how an undefined one was measured
+    is of no account."""
     estimates = run.suites[suite].estimates.values()
-    return any(row.metric == metric and row.value is not None for row in estimates)
+    return {row.metric for row in estimates if row.value is not None}
 
 
 def mismatches(first: Conditions, second: Conditions) -> list[Mismatch]:

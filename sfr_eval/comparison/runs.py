@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _CELL = ["temperature", "query", "persona"]
+_Means = dict[tuple[str, str], dict[float, dict[PromptKey, float]]]
+"""(suite, metric) -> temperature -> prompt -> value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,10 @@ class ScoredRun:
     def _frames(self) -> dict[str, "pd.DataFrame"]:
         return {}
 
+    @cached_property
+    def _means(self) -> dict[str, _Means]:
+        return {}
+
     def estimate(self, suite: str, metric: str) -> Estimate:
         """Return the first estimate of a metric; all have the same version and signature."""
         estimates = self.suites[suite].estimates.values()
@@ -105,18 +111,12 @@ class ScoredRun:
         if info is None or metric.endswith("_corrected"):
             return {}
         family = computed_by(info.family, self.suites[suite].metrics)
-        frame = self._family(f"{family}@{self.estimate(suite, metric).version}")
-        rows = frame[(frame["metric"] == metric) & (frame["suite"] == suite)]
-        rows = rows[rows["value"].notna()]
-        if most and info.unit == "sample":
-            rows = self._first(rows, most)
-        # math.fsum over a group is exact, but a group-by in Python costs a second for 10^6 rows.
-        means = rows.groupby(_CELL, sort=False, observed=True)["value"].mean()
-        by_temperature: dict[float, dict[PromptKey, float]] = {}
-        columns = [means.index.get_level_values(key).tolist() for key in _CELL]
-        for temperature, query, persona, value in zip(*columns, means.tolist(), strict=True):
-            by_temperature.setdefault(temperature, {})[query, persona] = value
-        return by_temperature
+        name = f"{family}@{self.estimate(suite, metric).version}"
+        if not most or info.unit != "sample":
+            return self._family_means(name).get((suite, metric), {})
+        rows = self._family(name)
+        rows = rows[(rows["metric"] == metric) & (rows["suite"] == suite) & rows["value"].notna()]
+        return _means(self._first(rows, most)).get((suite, metric), {})
 
     def _first(self, rows: "pd.DataFrame", most: Mapping[Cell, int]) -> "pd.DataFrame":
         """Return the rows with only the first replies to the prompts in `most`."""
@@ -132,6 +132,28 @@ class ScoredRun:
         if name not in self._frames:
             self._frames[name] = _read_scores(self.folder, name)
         return self._frames[name]
+
+    def _family_means(self, name: str) -> _Means:
+        if name not in self._means:
+            frame = self._family(name)
+            self._means[name] = _means(frame[frame["value"].notna()])
+        return self._means[name]
+
+
+def _means(rows: "pd.DataFrame") -> _Means:
+    """Return the mean of each metric for each prompt. All metrics of a family at once: grouping
+    costs the same for one of them."""
+    # math.fsum over a group is exact, but a group-by in Python costs a second for 10^6 rows.
+    keys = ["suite", "metric", *_CELL]
+    means = rows.groupby(keys, sort=False, observed=True)["value"].mean()
+    by_metric: _Means = {}
+    columns = [means.index.get_level_values(key).tolist() for key in keys]
+    for suite, metric, temperature, query, persona, value in zip(
+        *columns, means.tolist(), strict=True
+    ):
+        by_temperature = by_metric.setdefault((suite, metric), {})
+        by_temperature.setdefault(temperature, {})[query, persona] = value
+    return by_metric
 
 
 def open_runs(

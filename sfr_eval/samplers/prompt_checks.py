@@ -135,6 +135,7 @@ def _too_long(subject: Subject, plan: "Plan") -> Iterator[str]:
     )
     if room is None:
         return
+    subject.check_prompts(plan)  # all at once
     lengths = {
         prompt.id: len(subject.prompter.token_ids(prompt.messages))
         for part in plan.suites

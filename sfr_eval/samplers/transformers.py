@@ -72,6 +72,7 @@ class TransformersSampler:
         """Yield samples batch by batch."""
         waiting = iter(requests)
         while batch := list(islice(waiting, self._batch_size)):
+            self._prompter.prepare(request.prompt.messages for request in batch)
             groups: dict[tuple[tuple[str, ...], int], list[Request]] = {}
             for request in batch:
                 length = len(self._prompter.token_ids(request.prompt.messages))

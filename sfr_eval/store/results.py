@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -255,7 +256,7 @@ class SuiteResults:
         estimates = {t: self.at(metric, t) for t in self.temperatures}
         return {t: estimate for t, estimate in estimates.items() if estimate is not None}
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """Every metric of the suite, in the order of the results."""
         return list(dict.fromkeys(metric for metric, _, _ in self.estimates))

@@ -25,7 +25,7 @@ from sfr_eval.store.rows import SampleWriter, decode_row, sample_from, to_table
 from sfr_eval.types import Sample
 from sfr_eval.util.files import atomic_path, writing_to
 from sfr_eval.util.lock import FolderLock
-from sfr_eval.util.parquet import own_rows
+from sfr_eval.util.parquet import own_rows, write_own
 from sfr_eval.util.untrusted import open_plain, plain_bytes, refuse_links
 
 if TYPE_CHECKING:
@@ -110,11 +110,8 @@ class RunFolder:
         Results of other rows are removed first: a kill before the new ones are measured must not
         leave both side by side.
         """
-        import pyarrow.parquet as pq
-
         with writing_to(self.path), atomic_path(self.samples_file) as temporary:
-            pq.write_table(to_table(samples), temporary, compression="zstd", row_group_size=65_536)
-            digest = _sha256(temporary)
+            digest = write_own(to_table(samples), temporary, row_group_size=65_536)
             if self.samples_file.is_file() and digest != _sha256(self.samples_file):
                 self.results_file.unlink(missing_ok=True)
             return digest
@@ -140,12 +137,10 @@ class RunFolder:
 
     def write_scores(self, name: str, table: "pa.Table") -> None:
         """Write scores/<name>.parquet."""
-        import pyarrow.parquet as pq
-
         with writing_to(self.path):
             (self.path / "scores").mkdir(exist_ok=True)
             with atomic_path(self.path / "scores" / f"{name}.parquet") as temporary:
-                pq.write_table(table, temporary, compression="zstd")
+                write_own(table, temporary)
 
     def write_results(self, results: Results) -> None:
         """Replace results.json. NaN is refused: undefined values are null with a reason."""

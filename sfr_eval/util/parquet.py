@@ -2,14 +2,16 @@
 
 A file may say of itself what it likes, and a value of a dictionary is written once however many
 rows have it. What it unpacks to is therefore found out in a process of its own, which may take so
-much memory and time, before it is read here.
+much memory and time, before it is read here; once for the same content, and not for the small
+tables that this process wrote.
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from sfr_eval.errors import UserError, brief_error
 from sfr_eval.util.limited import excess
@@ -29,6 +31,10 @@ _SECONDS, _SECONDS_PER_BYTE = 30.0, 1e-7
 _OWN_RATIO = 2_000
 """Unpacked bytes per byte of a file that we may have written: a model that has collapsed gives one
 reply a million times, and some 20 bytes of each row tell the rows apart."""
+
+_harmless: set[tuple[str, int]] = set()
+"""(sha256, ratio) of what was tried, or written here. A copy of a large process takes a tenth of a
+second."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,20 @@ def own_table(file: Path) -> "pa.Table":
         return pq.ParquetFile(stream).read()
 
 
+def write_own(table: "pa.Table", file: Path, **options: Any) -> str:
+    """Write a table, and return the sha256 of the file. Reading it again needs no trial if nobody
+    would call its size too much."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, file, compression="zstd", **options)
+    with open_plain(file) as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    chunks = (chunk for column in table.columns for chunk in column.chunks)
+    if sum(map(_weight, chunks)) <= _SMALL:
+        _harmless.update((digest, ratio) for ratio in (MAX_RATIO, _OWN_RATIO))
+    return digest
+
+
 def refuse_double(columns: Sequence[str], *, where: str) -> None:
     """Raise UserError if two columns of a table have one name, since one would be lost."""
     if len(set(columns)) < len(columns):
@@ -111,7 +131,7 @@ def _unchecked(file: Path, content: bytes | None) -> Iterator["pa.RecordBatch"]:
         yield from table.iter_batches(batch_size=_BATCH, use_threads=False)
 
 
-def _opened(file: Path, content: bytes | None) -> IO[bytes]:
+def _opened(file: Path, content: bytes | None) -> io.BytesIO | io.BufferedReader:
     return io.BytesIO(content) if content is not None else open_plain(file)
 
 
@@ -124,14 +144,19 @@ def _refuse_too_much(file: Path, content: bytes | None, *, ratio: int) -> None:
     with _opened(file, content) as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
+        tried = hashlib.file_digest(stream, "sha256").hexdigest(), ratio
+        stream.seek(0)
         try:
             _refuse_stated(pq.ParquetFile(stream).metadata, file, size=size)
         except (ArithmeticError, LookupError, MemoryError, OSError, TypeError, pa.ArrowException):
             return
+    if tried in _harmless:
+        return
     limits = _Limits.of(size, ratio=ratio)
     much = excess(_trial(file, content, limits), seconds=limits.seconds, memory=limits.batch)
     if much is not None:
         raise UserError(f"{file}: takes {much} to unpack, {_REMEDY}")
+    _harmless.add(tried)
 
 
 _REMEDY = "too much for a file of this size; unpack it yourself if you trust it"

@@ -1,5 +1,6 @@
 """pytest tests/comparison/test_runs.py"""
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
+from sfr_eval.store.scores import read_scores, score_files
 from sfr_eval.types import Sample
 from tests.support.changed_runs import WHOLE, copy
 from tests.support.compare_data import write_world_run
@@ -28,6 +30,26 @@ def test_means_over_the_first_replies_alone(tmp_path: Path) -> None:
     cut = run.values("persona", "oracle_valid", most={(1.0, *prompt): 2})
     assert cut[1.0][prompt] == 1.0
     assert cut[0.6][prompt] == 0.5
+
+
+def test_values_are_the_means_of_each_metric_and_prompt(runs: dict[str, Path]) -> None:
+    groups: dict[tuple[str, float, str, str], list[float]] = {}
+    for file in score_files(runs["narrow"]):
+        for row in read_scores(file).to_pylist():
+            cell = (row["metric"], row["temperature"], row["query"], row["persona"])
+            if row["value"] is not None:
+                groups.setdefault(cell, []).append(row["value"])
+    (run,) = open_runs([runs["narrow"]])
+    values = {
+        (metric, temperature, *prompt): value
+        for metric in run.suites["persona"].metrics
+        for temperature, prompts in run.values("persona", metric).items()
+        for prompt, value in prompts.items()
+    }
+    assert {metric for metric, *_ in values} > {"oracle_valid", "length", "self_bleu_4"}
+    assert values == pytest.approx(
+        {cell: math.fsum(group) / len(group) for cell, group in groups.items()}
+    )
 
 
 @pytest.mark.parametrize(

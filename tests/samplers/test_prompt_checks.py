@@ -103,6 +103,7 @@ def test_a_turn_whose_end_ends_no_reply_is_named(checkpoint: Path) -> None:
 
 def test_prompts_beyond_the_window_are_counted(tiny_checkpoint: Path) -> None:
     subject, plan = planned(tiny_checkpoint, limit=40)
+    subject.check_prompts(plan)
     lengths = [
         len(subject.prompter.token_ids(p.messages)) for part in plan.suites for p in part.prompts
     ]

@@ -18,6 +18,7 @@ from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import MetricResult, Sample, Value
+from tests.support.kept import copied, kept_cache
 
 PERSONAS = ("pirate", "sergeant", "butler")
 TEMPERATURES = (0.6, 1.0, 1.4)
@@ -80,7 +81,39 @@ def write_world_run(
     looks: Mapping[str, tuple[int, ...]] | None = None,
     **plan_fields: Any,
 ) -> Path:
-    """A scored run of the simulator. `change` may replace its samples."""
+    """A scored run of the simulator. `change` may replace its samples; without one, equal runs are
+    copies."""
+
+    def make(place: Path) -> None:
+        _make_world_run(
+            place,
+            dials,
+            name=name,
+            queries=queries,
+            change=change,
+            families=families,
+            looks=looks,
+            **plan_fields,
+        )
+
+    if change is not None:
+        make(folder)
+        return folder
+    key = (dict(dials), name, queries, families, looks, sorted(plan_fields.items()))
+    return copied(f"world {key}", folder, make)
+
+
+def _make_world_run(
+    folder: Path,
+    dials: Mapping[str, float],
+    *,
+    name: str,
+    queries: int,
+    change: Any,
+    families: tuple[str, ...],
+    looks: Mapping[str, tuple[int, ...]] | None,
+    **plan_fields: Any,
+) -> None:
     suite = small_suite(queries)
     plan = plan_of(suite, dials, **plan_fields)
     samples: list[Sample] = list(WorldSampler([suite], dials=dials).sample(plan.requests()))
@@ -98,12 +131,11 @@ def write_world_run(
             folder=opened,
             manifest=about,
             settings=ScoreSettings(metrics=families),
-            cache=folder.parent / "cache",
+            cache=kept_cache(),
         )
         opened.write_results(results)
         if looks is not None:
             opened.write_manifest(about.model_copy(update={"looks": dict(looks)}))
-    return folder
 
 
 def write_code_run(

@@ -14,6 +14,7 @@ from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Estimate, Sample
+from tests.support.kept import copied, kept_cache
 
 PERSONAS = ("pirate", "sergeant", "butler")
 TEMPERATURES = (0.4, 1.0, 1.6)
@@ -89,6 +90,14 @@ def manifest(suite: Suite, samples: int) -> Manifest:
 
 
 def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder:
+    if samples is None:
+        copied("report", folder, lambda place: _make_run(place, samples=None))
+    else:
+        _make_run(folder, samples=samples)
+    return RunFolder(folder)
+
+
+def _make_run(folder: Path, *, samples: list[Sample] | None) -> None:
     suite = small_suite()
     rows = draw(suite) if samples is None else samples
     with RunFolder(folder) as opened:
@@ -101,10 +110,9 @@ def write_run(folder: Path, *, samples: list[Sample] | None = None) -> RunFolder
             folder=opened,
             manifest=about,
             settings=ScoreSettings(metrics=("lexical", "text", "quality")),
-            cache=folder / "cache",
+            cache=kept_cache(),
         )
         opened.write_results(Results.model_validate(with_embeddings(results.stored())))
-    return RunFolder(folder)
 
 
 def with_embeddings(results: dict[str, Any]) -> dict[str, Any]:

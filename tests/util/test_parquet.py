@@ -1,9 +1,11 @@
 """pytest tests/util/test_parquet.py"""
 
 import contextlib
+import hashlib
 import random
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.parquet import own_rows, own_table, parquet_rows
+from sfr_eval.util import parquet
+from sfr_eval.util.limited import excess
+from sfr_eval.util.parquet import own_rows, own_table, parquet_rows, write_own
 
 
 def test_rows_come_back_with_their_places(tmp_path: Path) -> None:
@@ -73,6 +77,56 @@ def test_one_reply_many_times_over_is_no_bomb(tmp_path: Path) -> None:
     pq.write_table(pa.table({**table, "text": ["again " * 2_000] * 20_000}), file)
     texts = {id(row["text"]) for row in own_rows(file)}
     assert (len(texts), file.stat().st_size < 2**20) == (1, True)
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What came of each trial."""
+    ended: list[str | None] = []
+
+    def counted(*arguments: Any, **limits: Any) -> str | None:
+        ended.append(excess(*arguments, **limits))
+        return ended[-1]
+
+    monkeypatch.setattr(parquet, "excess", counted)
+    monkeypatch.setattr(parquet, "_harmless", set())
+    return ended
+
+
+def test_equal_contents_are_tried_once(tmp_path: Path, trials: list[str | None]) -> None:
+    for name, text in (("a", "x"), ("b", "x"), ("c", "y")):
+        pq.write_table(pa.table({"text": [text]}), tmp_path / f"{name}.parquet")
+        assert own_table(tmp_path / f"{name}.parquet").num_rows == 1
+    assert trials == [None, None]
+    assert len([*own_rows(tmp_path / "a.parquet")]) == 1  # which allows more
+    assert trials == [None, None, None]
+
+
+def test_what_is_refused_is_refused_again(tmp_path: Path, trials: list[str | None]) -> None:
+    file = tmp_path / "bomb.parquet"
+    pq.write_table(long_text(200), file)
+    for _ in range(2):
+        with pytest.raises(UserError, match="too much for a file of this size"):
+            own_table(file)
+    assert len(trials) == 2
+    assert None not in trials
+
+
+def test_what_was_written_here_is_tried_if_it_is_large(
+    tmp_path: Path, trials: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.parquet"
+    table = pa.table({"text": ["x" * 1000] * 5})
+    digest = write_own(table, file)
+    assert digest == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert own_table(file) == table
+    assert len([*own_rows(file)]) == 5
+    assert trials == []
+    monkeypatch.setattr(parquet, "_harmless", set())
+    monkeypatch.setattr(parquet, "_SMALL", 4000)
+    write_own(table, file)
+    own_table(file)
+    assert trials == [None]
 
 
 @pytest.mark.parametrize("seed", range(40))

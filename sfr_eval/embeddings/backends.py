@@ -19,6 +19,7 @@ from sfr_eval.embeddings.fixed_batches import FixedBatches, is_fixed, unit_rows
 from sfr_eval.embeddings.locate import need
 from sfr_eval.errors import UserError, brief_error
 from sfr_eval.util.files import atomic_path
+from sfr_eval.util.untrusted import plain_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -57,7 +58,7 @@ def own_backend(folder: Path) -> Backend:
     """Return the backend of an encoder for which none was chosen: bfloat16 for a transformer on a
     processor that multiplies in it, else float32."""
     try:
-        (first, *_) = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        (first, *_) = json.loads(plain_text(folder / "modules.json"))
         transformer = str(first["type"]).endswith(".Transformer")
         flags = re.search(r"^flags\s*:(.*)$", _PROCESSOR.read_text(), re.MULTILINE)
     except (OSError, ValueError, KeyError, TypeError):

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from sfr_eval.errors import UserError
 from sfr_eval.util.files import atomic_path, write_atomic
+from sfr_eval.util.untrusted import open_plain, plain_bytes
 
 KEY_BYTES = 16
 
@@ -38,7 +40,8 @@ class EmbeddingStore:
 
     def _read(self, file: Path) -> None:
         try:
-            content = file.read_bytes()
+            content = plain_bytes(file)
+            open_plain(file.with_suffix(".npy")).close()
             rows = np.load(file.with_suffix(".npy"), mmap_mode="r")
         except (OSError, ValueError, EOFError):
             return
@@ -67,16 +70,29 @@ class EmbeddingStore:
             return  # a full or read-only cache: encode again next time
 
     def rows(self, keys: Sequence[bytes]) -> Embeddings:
-        """Return the rows of these keys in their order. The store must have them all."""
+        """Return the rows of these keys in their order. The store must have them all. Raises
+        UserError for rows that no encoder wrote."""
         if not keys:
             return np.zeros((0, self._shards[0].shape[1] if self._shards else 0), np.float32)
         places = np.array([self._places[key] for key in keys])
-        rows = np.empty((len(keys), self._shards[places[0, 0]].shape[1]), np.float32)
-        for shard in np.unique(places[:, 0]):
+        used = np.unique(places[:, 0])
+        widths = {self._shards[shard].shape[1] for shard in used}
+        if len(widths) > 1:
+            raise self._foreign(f"rows of {min(widths)} and of {max(widths)} numbers")
+        rows = np.empty((len(keys), widths.pop()), np.float32)
+        for shard in used:
             here = places[:, 0] == shard
             rows[here] = self._shards[shard][places[here, 1]]
             _release_pages(self._shards[shard])
+        if not np.isfinite(np.einsum("ij,ij->i", rows, rows)).all():
+            raise self._foreign("rows that are not unit vectors")
         return rows
+
+    def _foreign(self, what: str) -> UserError:
+        return UserError(
+            f"{self._folder}: the cache of embeddings is damaged ({what}); remove this folder, and "
+            "the texts are encoded again"
+        )
 
 
 def _release_pages(rows: Embeddings) -> None:

@@ -42,6 +42,7 @@ from sfr_eval.embeddings.symbols import has_symbols, spelled
 from sfr_eval.errors import UserError
 from sfr_eval.stats.arrays import Mask
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.untrusted import plain_text
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -325,7 +326,7 @@ class Encoder:
         """Return a measurement of this or an earlier process; None if there is none."""
         if name not in self._measurements:
             try:
-                text = (self._folder / name).read_text(encoding="utf-8")
+                text = plain_text(self._folder / name)
                 self._measurements[name] = json.loads(text)
             except (OSError, ValueError):
                 return None

@@ -37,7 +37,7 @@ from sfr_eval.util.files import append_whole, writing_to
 from sfr_eval.util.lock import NO_FLOCK
 from sfr_eval.util.progress import Bar, log
 from sfr_eval.util.reading import parsed_json, read_model
-from sfr_eval.util.untrusted import bounded_lines, open_for_append
+from sfr_eval.util.untrusted import bounded_lines, open_for_append, plain_bytes
 
 MOST_SECONDS = 86_400
 """Longest time limit of a program."""
@@ -242,7 +242,7 @@ def _resume(output: Path, stream: IO[bytes], header: Mapping[str, Any]) -> dict[
     """Return the stored verdicts by id, without `not_scored` ones, which are graded again. Writes
     the header of a new file and removes an incomplete last line; a file that `grade` did not write
     stays as it is."""
-    content = output.read_bytes()
+    content = plain_bytes(output)
     if _line(header).startswith(content):  # empty, or stopped during the first line
         stream.truncate(0)
         append_whole(stream, _line(header))

@@ -84,7 +84,7 @@ def _cached_sha256() -> Iterator[Callable[[Path], str]]:
     cache = cache_folder() / "fingerprints.json"
     hashes: dict[str, str] = {}
     with suppress(OSError, ValueError):  # a lost cache costs time only
-        loaded = json.loads(cache.read_text(encoding="utf-8"))
+        loaded = json.loads(plain_text(cache))
         hashes = loaded if isinstance(loaded, dict) else {}
     before = len(hashes)
 

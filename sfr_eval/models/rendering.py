@@ -6,9 +6,11 @@ memory, perhaps for one prompt of a thousand. All of them are rendered in a proc
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.limited import TooMuch, limited
+from sfr_eval.util.limited import LimitedWorker, TooMuch, limited
 from sfr_eval.util.untrusted import whole_text
 
 _MEMORY = 2**30
@@ -36,16 +38,58 @@ def _rendered(
     says whose it is, takes too much."""
 
     def run() -> bytes:
-        return json.dumps(
-            [_outcome(call, size) for call, size in zip(calls, sizes, strict=True)]
-        ).encode()
+        return _outcomes(calls, sizes)
 
-    seconds = _SECONDS + _SECONDS_EACH * (len(calls) - 1)
     try:
-        content = limited(run, seconds=seconds, memory=_MEMORY)
+        content = limited(run, seconds=_seconds(len(calls)), memory=_MEMORY)
     except TooMuch as error:
-        what = "one prompt" if len(calls) == 1 else f"{len(calls):,} prompts"
-        raise UserError(f"{name}: its chat template takes {error} for {what}; {remedy}") from None
+        raise _too_much(error, len(calls), name=name, remedy=remedy) from None
+    return _texts(content, name=name, remedy=remedy)
+
+
+class Renderer:
+    """Renders chats, some at a time, in one process that stays, where to make one for each few
+    takes longer than to render them. A chat is anything that JSON holds."""
+
+    def __init__(self, render: Callable[[Any], str], *, name: str, remedy: str) -> None:
+        self._render, self._name, self._remedy = render, name, remedy
+        self._worker = LimitedWorker(self._answer, memory=_MEMORY)
+
+    def __call__(self, chats: Sequence[Any], *, sizes: Sequence[int]) -> list[str]:
+        """Return the text of each chat; `sizes` are the characters of its messages. Raises
+        UserError as `rendered` does."""
+        message = json.dumps([chats, sizes], default=str).encode()
+        try:
+            content = self._worker(message, seconds=_seconds(len(chats)))
+        except TooMuch as error:
+            raise _too_much(error, len(chats), name=self._name, remedy=self._remedy) from None
+        return _texts(content, name=self._name, remedy=self._remedy)
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+    def _answer(self, message: bytes) -> bytes:
+        chats, sizes = json.loads(message)
+        return _outcomes([partial(self._render, chat) for chat in chats], sizes)
+
+
+def _seconds(prompts: int) -> float:
+    return _SECONDS + _SECONDS_EACH * (prompts - 1)
+
+
+def _too_much(error: TooMuch, prompts: int, *, name: str, remedy: str) -> UserError:
+    what = "one prompt" if prompts == 1 else f"{prompts:,} prompts"
+    return UserError(f"{name}: its chat template takes {error} for {what}; {remedy}")
+
+
+def _outcomes(calls: Sequence[Callable[[], str]], sizes: Sequence[int]) -> bytes:
+    return json.dumps(
+        [_outcome(call, size) for call, size in zip(calls, sizes, strict=True)]
+    ).encode()
+
+
+def _texts(content: bytes, *, name: str, remedy: str) -> list[str]:
     outcomes = json.loads(content) if content else [["fails", "for an unknown reason"]]
     for problem, text in outcomes:
         if problem == "line":

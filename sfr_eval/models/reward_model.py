@@ -24,6 +24,7 @@ from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.models.stored_weights import stored_weights
 from sfr_eval.types import Message
 from sfr_eval.util.files import write_atomic
+from sfr_eval.util.untrusted import plain_bytes
 
 HEAD = "ForSequenceClassification"
 TOKENS = {"cpu": 2**13, "cuda": 2**16}  # in a batch
@@ -217,7 +218,7 @@ class RewardModel:
         known: dict[str, float | None] = {}
         for file in sorted(self._cache.glob("*.json")):
             with suppress(OSError, ValueError, TypeError):  # torn or foreign: read again
-                known |= {str(key): reward for key, reward in json.loads(file.read_text()).items()}
+                known |= {str(key): reward for key, reward in json.loads(plain_bytes(file)).items()}
         return known
 
     def _save(self, rewards: Mapping[str, float | None]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sfr_eval.util.files import scratch_folder, write_atomic, writing_to
+from sfr_eval.util.untrusted import plain_text
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.integer[Any]]
@@ -112,7 +113,7 @@ class Readings:
 def read_states(folder: Path, *, key: Mapping[str, Any] | None = None) -> States | None:
     """Read the states in `folder`; None if there are none, or if they do not belong to `key`."""
     try:
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        about = json.loads(plain_text(folder / "about.json"))
         if key is not None and about["key"] != key:
             return None
         index = np.load(folder / "index.npz")

@@ -20,6 +20,7 @@ from sfr_eval.stats.paired_difference import paired_differences
 from sfr_eval.types import Estimate, MetricResult, Sample, Sampling
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import OnProgress
+from sfr_eval.util.untrusted import plain_bytes
 
 FORMAT = 1  # of the cached estimates
 TEMPERATURE = 1.0  # where a perfect model of the benchmark samples its distribution undistorted
@@ -66,7 +67,7 @@ def reference_estimates(
         )
     file = cache / "truth" / f"{_key(job, plan)}.json"
     with suppress(OSError, ValueError):  # not there yet, or torn: make it
-        return Beside(estimates=_ESTIMATES.validate_json(file.read_bytes()))
+        return Beside(estimates=_ESTIMATES.validate_json(plain_bytes(file)))
     sampler = WorldSampler([job.context.suite], dials={})
     job = replace(job, context=_context(job, list(sampler.sample(plan.requests()))))
     estimates = tuple(job.estimates(_results(job, on_progress)))
@@ -120,7 +121,7 @@ def _key(job: Job, plan: Plan) -> str:
         found = context.load_tagger()
         tagger = found if isinstance(found, str) else found.signature
     if context.style_data is not None and names & {"style", "population"}:
-        style_data = hashlib.sha256(context.style_data.read_bytes()).hexdigest()
+        style_data = hashlib.sha256(plain_bytes(context.style_data)).hexdigest()
     key = {
         "format": FORMAT,
         "suite": part.suite.version,

@@ -23,6 +23,7 @@ from sfr_eval.report.charts.chart import Axis, Point, Series, XYChart
 from sfr_eval.report.figures import SQUARE, Figure
 from sfr_eval.stats.arrays import Floats, Integers
 from sfr_eval.types import Cell, Sample
+from sfr_eval.util.untrusted import plain_text
 
 MAX_POINTS = 1_500
 FEWEST = 3
@@ -193,7 +194,7 @@ def figure(
 def stored_map(file: Path) -> ReplyMap | None:
     """Return the map that an earlier report wrote; None if there is none that can be read."""
     try:
-        rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+        rows = list(csv.DictReader(io.StringIO(plain_text(file))))
         points = {
             row["sample_id"]: MapPoint(
                 x=float(row["x"]), y=float(row["y"]), echo=row["echo"] == "True"

@@ -18,6 +18,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.scoreboard import CUT, LENGTH
 from sfr_eval.types import Estimate
+from sfr_eval.util.untrusted import plain_bytes
 
 MAX_BYTES = 512 * 2**20
 
@@ -46,7 +47,7 @@ def read_headlines(file: Path) -> Headlines:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise UserError(f"{file}: larger than {MAX_BYTES:,} bytes")
-        raw = file.read_bytes()
+        raw = plain_bytes(file)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sfr_eval.run_index.tree import COMPARISON, COMPARISON_PAGE, Tree
+from sfr_eval.util.untrusted import open_plain
 
 _HEAD_BYTES = 2**18
 _RUNS = '"runs": '
@@ -27,7 +28,7 @@ def _compared_runs(folder: Path, known: Mapping[str, tuple[str, ...]]) -> list[s
     """Return the runs that comparison.json names near its beginning, as folders of this tree. They
     were written relative to where `compare` was called, so the longest common ending decides."""
     try:
-        with (folder / COMPARISON).open("rb") as stream:
+        with open_plain(folder / COMPARISON) as stream:
             head = stream.read(_HEAD_BYTES).decode("utf-8", "replace")
         start = head.index(_RUNS) + len(_RUNS)
         runs, _ = json.JSONDecoder().raw_decode(head, start)

@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sfr_eval.errors import UserError
+from sfr_eval.util.untrusted import open_plain
+
 _BLOCK = 2**20
 
 
@@ -18,14 +21,14 @@ class LineCounter:
         key = os.fspath(file)
         size, lines = self._known.get(key, (0, 0))
         try:
-            with file.open("rb") as stream:
+            with open_plain(file) as stream:
                 if os.fstat(stream.fileno()).st_size < size:  # it was replaced
                     size, lines = 0, 0
                 stream.seek(size)
                 while block := stream.read(_BLOCK):
                     size += len(block)
                     lines += block.count(b"\n")
-        except OSError:
+        except (OSError, UserError):
             return 0
         self._known[key] = size, lines
         return lines

@@ -14,6 +14,7 @@ from typing import Any
 
 from sfr_eval.errors import UserError
 from sfr_eval.store.manifest import Manifest
+from sfr_eval.util.untrusted import open_plain
 
 TRAINER_STATE = "trainer_state.json"
 
@@ -136,7 +137,7 @@ def _trainer_step(folder: str | None) -> int | None:
     try:
         if not file.is_file():
             return None
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             found = _STATE_STEP.search(stream.read(_STATE_BYTES))
     except OSError:
         return None

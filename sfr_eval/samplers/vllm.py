@@ -24,6 +24,7 @@ from sfr_eval.settings import EngineSettings
 from sfr_eval.types import Request, Sample, Sampling
 from sfr_eval.util.interrupts import ctrl_c_is_ours
 from sfr_eval.util.progress import log, waiting
+from sfr_eval.util.untrusted import plain_text
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -307,7 +308,7 @@ def prepare_environment() -> None:
 
 def _adapter_rank(checkpoint: Checkpoint) -> int:
     assert checkpoint.folder is not None
-    rank = int(json.loads((checkpoint.folder / "adapter_config.json").read_text()).get("r", 16))
+    rank = int(json.loads(plain_text(checkpoint.folder / "adapter_config.json")).get("r", 16))
     allowed = next((size for size in _ADAPTER_RANKS if size >= rank), None)
     if allowed is None:
         raise UserError(f"--model {checkpoint.name}: LoRA rank {rank} is above vLLM's 512")

@@ -26,7 +26,7 @@ from typing import (
 
 from sfr_eval.types import Sample
 from sfr_eval.util.files import append_whole, writing_to
-from sfr_eval.util.untrusted import open_for_append, whole_text
+from sfr_eval.util.untrusted import open_for_append, open_plain, whole_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,7 +95,7 @@ def intact_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
     """Yield the rows of such a file, without those that are torn or damaged."""
     if not file.is_file():
         return
-    with file.open("rb") as lines:
+    with open_plain(file) as lines:
         for line in lines:
             row = decode_row(line, kind)
             if row is not None:
@@ -104,7 +104,7 @@ def intact_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
 
 def _torn(file: Path) -> bool:
     """Return whether the last line was cut off while it was written."""
-    with file.open("rb") as stream:
+    with open_plain(file) as stream:
         if stream.seek(0, os.SEEK_END) == 0:
             return False
         stream.seek(-1, os.SEEK_END)

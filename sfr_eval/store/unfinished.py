@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.files import write_atomic, writing_to
+from sfr_eval.util.untrusted import plain_bytes
 
 FILE = Path("scores", ".unfinished")
 _SHOWN = 3
@@ -38,9 +39,11 @@ def refuse_unfinished(folder: Path) -> None:
 
 def _read(folder: Path) -> list[str]:
     try:
-        return (folder / FILE).read_text(encoding="utf-8", errors="replace").split()
+        return plain_bytes(folder / FILE).decode(errors="replace").split()
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise UserError(f"{folder / FILE}: cannot be read ({error.strerror})") from None
 
 
 def _write(folder: Path, metrics: set[str]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from sfr_eval.errors import UserError
-from sfr_eval.util.untrusted import open_for_append
+from sfr_eval.util.untrusted import open_for_append, plain_bytes
 
 NO_FLOCK = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 """Errors of file systems without flock."""
@@ -63,7 +63,7 @@ class FolderLock:
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = _read(self._file.read_text(errors="replace"))
+            owner = _owner(self._file)
             self._stream.close()
             raise self._held(owner) from None
         except OSError as error:
@@ -91,7 +91,7 @@ class FolderLock:
                 stream.write(json.dumps(asdict(Owner.of_this_process())))
             self._by_record = True
         except FileExistsError:
-            owner = _read(self._record.read_text(errors="replace"))
+            owner = _owner(self._record)
             if owner is not None and owner.gone is False:
                 raise self._held(owner) from None
             if owner is None or owner.gone is None:
@@ -114,7 +114,7 @@ def owner_is_gone(file: Path) -> bool | None:
     where that is unknown. It may have released the lock and live on."""
     for record in (file.with_name(file.name + "-owner"), file):
         try:
-            owner = _read(record.read_text(errors="replace"))
+            owner = _owner(record)
         except OSError:
             continue
         if owner is not None:
@@ -126,12 +126,15 @@ def _named(owner: Owner | None) -> str:
     return "who is unknown" if owner is None else f"process {owner.pid} on {owner.host}"
 
 
-def _read(text: str) -> Owner | None:
-    """Parse an owner record; None if it is empty, truncated or not ours."""
+def _owner(file: Path) -> Owner | None:
+    """Read an owner record; None if it is empty, truncated or not ours. Raises OSError if it cannot
+    be read."""
     try:
-        return Owner(**json.loads(text))
-    except (ValueError, TypeError):
+        owner = Owner(**json.loads(plain_bytes(file)))
+    except (ValueError, TypeError, RecursionError):
         return None
+    texts = (owner.started, owner.boot, owner.host)
+    return owner if type(owner.pid) is int and all(isinstance(t, str) for t in texts) else None
 
 
 def _boot() -> str:

@@ -128,7 +128,7 @@ def open_plain(file: Path) -> BufferedReader:
     handed_over = str(file).startswith(_HANDED_OVER)
     kind = stat.S_IFMT(file.stat().st_mode)
     if kind in _SPECIAL and not handed_over:
-        raise UserError(f"{file}: is {_SPECIAL[kind]}, not a file; put the file itself there")
+        raise _special(file, kind)
     # Should it have become a pipe meanwhile, opening it does not wait for a writer.
     waits = 0 if handed_over else os.O_NONBLOCK
     stream = open(file, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
@@ -207,9 +207,24 @@ def unpacked(raw: bytes, *, where: str, max_bytes: int = MAX_UNPACKED_BYTES) -> 
 
 def open_for_append(file: Path) -> IO[bytes]:
     """Open a file to append to, and create it if needed. Raises OSError for a symbolic link, which
-    could point to any file of the user."""
+    could point to any file of the user, and UserError for a named pipe, a socket or a device."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.fdopen(os.open(file, flags, 0o666), "ab", buffering=0)
+    try:  # what is to be appended to a pipe, nobody need ever read
+        descriptor = os.open(file, flags | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+            raise _special(file, stat.S_IFMT(file.lstat().st_mode)) from None
+        raise
+    kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+    if kind != stat.S_IFREG:
+        os.close(descriptor)
+        raise _special(file, kind)
+    return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def _special(file: Path, kind: int) -> UserError:
+    what = _SPECIAL.get(kind, "something else")
+    return UserError(f"{file}: is {what}, not a file; put the file itself there")
 
 
 def refuse_links(folder: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from sfr_eval.errors import UserError
 from sfr_eval.models.prompting import Prompter
+from sfr_eval.models.rendering import Renderer
 from tests.support.word_prompts import BUTLER, PIRATE, PLAIN, tokenizer, words
 
 
@@ -54,3 +55,27 @@ def test_a_template_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch
     prompter = Prompter(tokenizer(ENDLESS + PLAIN), name="m")
     with pytest.raises(UserError, match=r"its chat template takes more than 0\.5 seconds"):
         prompter.token_ids(PIRATE)
+
+
+def test_a_renderer_that_stays_refuses_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def render(trap: str) -> str:
+        while trap == "endless":
+            pass
+        return "x" * {"fine": 3, "huge": 3_000_000_000, "long": 9_000_000}[trap]
+
+    renderer = Renderer(render, name="m", remedy="mend it")
+    try:
+        assert renderer(["fine", "fine"], sizes=[1, 1]) == ["xxx", "xxx"]
+        for trap, says in (
+            ("huge", "m: its chat template takes more than 1 GiB of memory for 2 prompts; mend it"),
+            ("long", "m: its chat template writes 9,000,000 characters for one prompt; mend it"),
+            ("unknown", "m: its chat template fails for an unknown reason; mend it"),
+        ):
+            with pytest.raises(UserError, match=says):
+                renderer(["fine", trap], sizes=[1, 1])
+        monkeypatch.setattr("sfr_eval.models.rendering._SECONDS", 0.5)
+        with pytest.raises(UserError, match=r"takes more than 0\.5 seconds for one prompt"):
+            renderer(["endless"], sizes=[1])
+        assert renderer(["fine"], sizes=[1]) == ["xxx"]
+    finally:
+        renderer.close()

@@ -1,6 +1,7 @@
 """pytest tests/security/test_source_rules.py: what the source may not do, read from its trees."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,44 @@ def test_only_two_files_print_and_both_clean_what_they_say() -> None:
                 assert called not in ("print", "sys.stdout.write", "sys.stderr.write"), (
                     f"{file}:{node.lineno}: use say or log of sfr_eval.util.progress, which clean"
                 )
+
+
+READERS = {
+    "util/untrusted.py": "opens what others name",
+    "util/lock.py": "/proc",
+    "util/limited.py": "/proc",
+    "samplers/reaper.py": "/proc",
+    "embeddings/backends.py": "/proc",
+    "report/page.py": "our own templates",
+    "calibration/page.py": "our own templates",
+    "samplers/engine_args.py": "the source of vLLM",
+    "util/files.py": "what it has just written",
+    "util/output.py": "what it has just written",
+    "models/states_on_disk.py": "what it has just written",
+}
+"""Files of the package that open files in other ways than `open_plain`, and which."""
+
+
+def test_files_are_opened_so_that_none_is_waited_for() -> None:
+    """A named pipe in the place of a file would be read for ever."""
+    others = set()
+    for file in (ROOT / "sfr_eval").rglob("*.py"):
+        if file.is_relative_to(INSIDE.parent):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and _reads(node):
+                others.add(str(file.relative_to(ROOT / "sfr_eval")))
+    assert others == READERS.keys()
+
+
+def _reads(call: ast.Call) -> bool:
+    """Whether a call reads a file, or opens one to read, whatever that is."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    if name != "open":
+        return name in ("read_text", "read_bytes")
+    words = [ast.unparse(value) for value in (*call.args, *(word.value for word in call.keywords))]
+    own = ast.unparse(call.func) in ("open", "io.open")
+    return any(re.fullmatch(r"'r\+?[bt]?\+?'", word) for word in words) or (own and len(words) == 1)
 
 
 def test_trust_remote_code_is_off_until_asked_for() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sfr_eval.errors import UserError
+from sfr_train.data.chat_texts import Refused, Turns, rendering_ended, texts_of
 
 _SAMPLING = (
     "temperature",
@@ -48,12 +49,11 @@ def check_reply_marks(tokenizer: Any, *, name: str) -> None:
 def end_of_turn(tokenizer: Any) -> tuple[int | None, str]:
     """Return the token that the chat template writes after a reply, if it is one of the special
     tokens, and the text that it writes there."""
-    from jinja2 import TemplateError
-
     turns = [{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": _REPLY}]
     try:
-        text = str(tokenizer.apply_chat_template(turns, tokenize=False))
-    except (TemplateError, ValueError, TypeError, KeyError):
+        with rendering_ended():
+            (text,) = texts_of(tokenizer, [Turns(turns=turns)])
+    except Refused:
         return None, ""
     rest = text.rpartition(_REPLY)[2].strip()
     tokens = tokenizer(rest, add_special_tokens=False)["input_ids"] if rest else []

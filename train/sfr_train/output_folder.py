@@ -16,6 +16,7 @@ from sfr_eval.models.fingerprint import check_shards, weight_files
 from sfr_eval.models.safetensors_file import read_header
 from sfr_eval.util.lock import FolderLock
 from sfr_eval.util.progress import log
+from sfr_eval.util.untrusted import plain_bytes
 from sfr_train.job_file import JOB_FILE, JobFile, differences, read_job_file
 from sfr_train.saved_dtype import cast_weights
 
@@ -58,8 +59,8 @@ def whole_checkpoints(folder: Path) -> list[Path]:
 
 def _is_json(file: Path) -> bool:
     try:
-        json.loads(file.read_bytes())
-    except ValueError:
+        json.loads(plain_bytes(file))
+    except (OSError, ValueError, RecursionError):
         return False
     return True
 

@@ -15,7 +15,7 @@ from sfr_eval.errors import UserError, did_you_mean
 from sfr_eval.util.assets import available, cache_folder, find_suite
 from sfr_eval.util.files import write_atomic, writing_to
 from sfr_eval.util.reading import parsed_json, read_model
-from sfr_eval.util.untrusted import unpacked
+from sfr_eval.util.untrusted import plain_bytes, unpacked
 
 Model = TypeVar("Model", bound=BaseModel)
 Rows = Sequence[Mapping[str, Any]]
@@ -98,7 +98,7 @@ class FileData:
 
     def _bytes(self) -> bytes:
         try:
-            return self.file.read_bytes()
+            return plain_bytes(self.file)
         except OSError as error:
             raise UserError(f"--data {self.file}: cannot be read ({error.strerror})") from None
 
@@ -133,7 +133,7 @@ class WebData:
         """Return the file in the cache, after downloading it if it is not there. Its identity is
         that of the same file given with --data."""
         file = cache_folder() / "data" / self.sha256[:16] / self.url.rpartition("/")[2]
-        if not (file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == self.sha256):
+        if not (file.is_file() and hashlib.sha256(plain_bytes(file)).hexdigest() == self.sha256):
             content = self._download(suite=suite)
             with writing_to(file.parent):
                 file.parent.mkdir(parents=True, exist_ok=True)

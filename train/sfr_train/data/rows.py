@@ -28,6 +28,7 @@ from sfr_eval.util.chat_rows import Chat
 from sfr_eval.util.files import write_atomic
 from sfr_eval.util.progress import Bar, log
 from sfr_eval.util.tabular import stem_suffix
+from sfr_eval.util.untrusted import open_plain
 from sfr_train.data.chat_data import DataSettings, Source, chats_of
 from sfr_train.data.held_out import held_out
 from sfr_train.data.hub import load_dataset
@@ -140,7 +141,7 @@ def _key(sources: Sequence[Source], settings: DataSettings) -> str:
 
 def _digest(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from None

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sfr_eval.errors import UserError, did_you_mean
+from sfr_train.data.chat_texts import Refused, Turns, rendering_ended, texts_of
 
 _SIGN = "zq7signzq7"
 _ASK = {"role": "user", "content": "Is it?"}
@@ -27,14 +28,15 @@ def check_template(
     does not read. parts: of `Chat.parts`, each with the first place where it occurs."""
     template = str(tokenizer.chat_template)
     places = dict.fromkeys(options, "data.template")
-    for part, where in parts.items():
-        if part.startswith(_OPTION):
-            places.setdefault(part.removeprefix(_OPTION), f"{where}: chat_template_kwargs")
-        elif part not in _UNCHECKED and not _renders(tokenizer, part):
-            raise UserError(
-                f"{where}: has {part}, which the chat template of model {name} leaves out; take it "
-                "out of the rows, or set training.chat_template_path"
-            )
+    with rendering_ended():
+        for part, where in parts.items():
+            if part.startswith(_OPTION):
+                places.setdefault(part.removeprefix(_OPTION), f"{where}: chat_template_kwargs")
+            elif part not in _UNCHECKED and not _renders(tokenizer, part):
+                raise UserError(
+                    f"{where}: has {part}, which the chat template of model {name} leaves out; "
+                    "take it out of the rows, or set training.chat_template_path"
+                )
     for option, place in places.items():
         if not re.search(rf"\b{re.escape(option)}\b", template):
             names = sorted(set(re.findall(r"\b[a-z]\w+_\w+\b", template)))
@@ -45,8 +47,6 @@ def check_template(
 
 
 def _renders(tokenizer: Any, part: str) -> bool:
-    from jinja2 import TemplateError
-
     turns: list[dict[str, Any]] = [_ASK, _SAY]
     tools = [_TOOL] if part == "tools" else None
     if part == "tool_calls":
@@ -58,7 +58,7 @@ def _renders(tokenizer: Any, part: str) -> bool:
     elif part != "tools":
         turns = [_ASK, {**_SAY, part: _SIGN}]
     try:
-        text = str(tokenizer.apply_chat_template(turns, tools=tools, tokenize=False))
-    except (TemplateError, TypeError, ValueError):
+        (text,) = texts_of(tokenizer, [Turns(turns=turns, options={"tools": tools})])
+    except Refused:
         return False
     return _SIGN in text

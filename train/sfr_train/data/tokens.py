@@ -7,7 +7,7 @@ collective operation. Here one pass makes tokens, labels, and the counts from wh
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,14 @@ from datasets import Features, List, Value
 from trl.data_utils import common_prefix_length
 
 from sfr_eval.errors import UserError
+from sfr_train.data.chat_texts import Refused, Turns, marked_tokens, rendering_ended, texts_of
 from sfr_train.data.pieces import key_of, mapped
 from sfr_train.loop.row_lengths import Cut
 from sfr_train.targets.segments import IGNORED
 
 _FORMAT = "1"
 _TOKENS = Features({"input_ids": List(Value("int32")), "labels": List(Value("int32"))})
+_ASKING = {"add_generation_prompt": True}
 _COUNTS = Features({name: Value("int32") for name in ("length", "last_learned", "learned")})
 
 
@@ -78,15 +80,16 @@ def tokenized(
     """Return tokens and labels of chats, and what `how.limit` does to them. Rows that it leaves
     without a label are dropped if rows are cut. Raises UserError for a chat that the template
     refuses."""
-    tokens = mapped(
-        dataset,
-        _tokens,
-        key=key_of(dataset._fingerprint, how.key),
-        what=f"tokenize {what} rows",
-        features=Features({**_TOKENS, **_COUNTS}),
-        arguments={"how": how},
-        processes=processes,
-    )
+    with rendering_ended():
+        tokens = mapped(
+            dataset,
+            _tokens,
+            key=key_of(dataset._fingerprint, how.key),
+            what=f"tokenize {what} rows",
+            features=Features({**_TOKENS, **_COUNTS}),
+            arguments={"how": how},
+            processes=processes,
+        )
     counts = tokens.select_columns(list(_COUNTS)).with_format("numpy")[:]
     length, learned = counts["length"], counts["learned"]
     long = length > how.limit if how.limit is not None else np.zeros(len(length), dtype=bool)
@@ -109,7 +112,7 @@ def _tokens(rows: Mapping[str, Any], numbers: list[int], *, how: Tokenization) -
     names = list(rows)
     columns: dict[str, list[Any]] = {name: [] for name in (*_TOKENS, *_COUNTS)}
     chats = [dict(zip(names, values, strict=True)) for values in zip(*rows.values(), strict=True)]
-    for ids, labels in _together(chats, how) or _one_by_one(chats, how, numbers=numbers):
+    for ids, labels in chat_tokens(chats, how, numbers=numbers):
         learned = np.flatnonzero(labels != IGNORED)
         limit = len(ids) if how.limit is None else how.limit
         span = slice(max(len(ids) - limit, 0), None) if how.keep_end else slice(limit)
@@ -121,19 +124,19 @@ def _tokens(rows: Mapping[str, Any], numbers: list[int], *, how: Tokenization) -
     return columns
 
 
-def _one_by_one(
+def chat_tokens(
     rows: Sequence[Mapping[str, Any]], how: Tokenization, *, numbers: Sequence[int]
 ) -> Iterator[tuple[Any, Any]]:
-    for row, number in zip(rows, numbers, strict=True):
-        yield row_tokens(row, how, number=number)
+    """Yield what `row_tokens` makes of each chat; of a few dozen, faster."""
+    yield from _together(rows, how) or (
+        row_tokens(row, how, number=number) for row, number in zip(rows, numbers, strict=True)
+    )
 
 
 def _together(rows: Sequence[Mapping[str, Any]], how: Tokenization) -> list[tuple[Any, Any]]:
     """Return what `row_tokens` makes of plain chats, tokenized in one call, which costs half as
     much and uses all cores. Empty if a row has tools or options of its own, or the template refuses
     one."""
-    from jinja2 import TemplateError
-
     if not getattr(how.tokenizer, "is_fast", False) or how.assistant_only:
         return []
     if any(row.get("tools") or row.get("chat_template_kwargs") for row in rows):
@@ -141,16 +144,19 @@ def _together(rows: Sequence[Mapping[str, Any]], how: Tokenization) -> list[tupl
     prompts = [row["prompt"] for row in rows if row.get("prompt")]
     if len(prompts) < len(rows):
         return []
-    options = {"chat_template": how.chat_template, "tokenize": True, "return_dict": True}
     chats = [[*prompt, *row["completion"]] for prompt, row in zip(prompts, rows, strict=True)]
+    turns = [Turns(turns=chat) for chat in chats]
+    if how.completion_only:
+        turns += [Turns(turns=prompt, options=_ASKING) for prompt in prompts]
     try:
-        whole = how.tokenizer.apply_chat_template(chats, **options)["input_ids"]
-        if not how.completion_only:
-            return [(ids, ids) for ids in map(_array, whole)]
-        alone = how.tokenizer.apply_chat_template(prompts, add_generation_prompt=True, **options)
-    except TemplateError:
+        texts = texts_of(how.tokenizer, turns, template=how.chat_template)
+    except Refused:
         return []  # one by one says which chat
-    pairs = zip(whole, alone["input_ids"], strict=True)
+    ids = how.tokenizer(texts, add_special_tokens=False)
+    whole, alone = ids["input_ids"][: len(rows)], ids["input_ids"][len(rows) :]
+    if not how.completion_only:
+        return [(ids, ids) for ids in map(_array, whole)]
+    pairs = zip(whole, alone, strict=True)
     return [_labelled(_array(ids), common_prefix_length(prompt, ids)) for ids, prompt in pairs]
 
 
@@ -167,38 +173,41 @@ def _labelled(ids: Any, prompt: int) -> tuple[Any, Any]:
 def row_tokens(row: Mapping[str, Any], how: Tokenization, *, number: int) -> tuple[Any, Any]:
     """Return tokens and labels of a chat, int32, before it is cut: labels are -100 outside of what
     is learned. `number` is the row's, from 0, for messages."""
-    from jinja2 import TemplateError
-
     tools = row.get("tools")
     options = {
-        "chat_template": how.chat_template,
         "tools": json.loads(tools) if isinstance(tools, str) else tools,
-        "tokenize": True,
-        "return_dict": True,
         **(row.get("chat_template_kwargs") or {}),
     }
     prompt = row.get("prompt") or []
     chat = [*prompt, *row["completion"]] if "prompt" in row else row["messages"]
+    turns = [Turns(turns=chat, options=options)]
+    if "prompt" in row and how.completion_only:
+        turns.append(Turns(turns=prompt, options={**options, **_ASKING}))
     try:
-        whole = how.tokenizer.apply_chat_template(
-            chat, return_assistant_tokens_mask=how.assistant_only, **options
-        )
-        ids = np.asarray(whole["input_ids"], dtype=np.int32)
-        learned = np.ones(len(ids), dtype=bool)
         if how.assistant_only:
-            learned &= np.asarray(whole["assistant_masks"], dtype=bool)
-        if "prompt" in row and how.completion_only:
-            alone = how.tokenizer.apply_chat_template(prompt, add_generation_prompt=True, **options)
-            learned[: common_prefix_length(alone["input_ids"], whole["input_ids"])] = False
-    except TemplateError as error:
+            chosen = replace(turns.pop(0), marked=True)
+            whole, mask = marked_tokens(how.tokenizer, chosen, template=how.chat_template)
+            alone = _ids(turns, how)
+        else:
+            whole, *alone = _ids(turns, how)
+            mask = [1] * len(whole)
+    except Refused as error:
         raise UserError(
             f"model {how.tokenizer.name_or_path}: its chat template refuses a chat (row "
-            f"{number + 1:,} of those to train on): {' '.join(str(error).split())}"
+            f"{number + 1:,} of those to train on): {error}"
         ) from None
-    if how.assistant_only and not np.any(whole["assistant_masks"]):
+    if how.assistant_only and not any(mask):
         raise UserError(
             f"model {how.tokenizer.name_or_path}: its chat template marks no reply in some chat "
             f"({{% generation %}}; row {number + 1:,} of those to train on); give rows of prompt "
             "and completion, one a reply"
         )
-    return ids, np.where(learned, ids, np.int32(IGNORED))
+    learned = np.asarray(mask, dtype=bool)
+    for ids in alone:
+        learned[: common_prefix_length(ids, whole)] = False
+    return _array(whole), np.where(learned, _array(whole), np.int32(IGNORED))
+
+
+def _ids(turns: Sequence[Turns], how: Tokenization) -> list[list[int]]:
+    texts = texts_of(how.tokenizer, turns, template=how.chat_template)
+    return [how.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]

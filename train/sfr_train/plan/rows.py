@@ -1,18 +1,21 @@
 """How many tokens, steps and texts a job has, from all of its rows or from some of them."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import datasets
 import numpy as np
 
-from sfr_train.data.tokens import Tokenization, row_tokens
+from sfr_train.data.chat_texts import rendering_ended
+from sfr_train.data.tokens import Tokenization, chat_tokens
 from sfr_train.targets.counts import Counts, count_targets
 from sfr_train.targets.segments import IGNORED, TargetSettings
 
 SAMPLE = 2_000
 """Rows that are tokenized; of a larger data set, rows at equal distances."""
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,18 +37,18 @@ class RowStatistics:
 def row_statistics(
     rows: Any, how: Tokenization, *, targets: TargetSettings | None
 ) -> RowStatistics:
-    """Tokenize up to `SAMPLE` rows, one at a time, and count."""
+    """Tokenize up to `SAMPLE` rows, some at a time, and count."""
     count = len(rows)
     places = np.unique(np.linspace(0, count - 1, min(SAMPLE, count)).astype(int))
     limit = how.limit
     cut = 0
     tokens: dict[str, list[Any]] = {"input_ids": [], "labels": []}
-    for place in places:
-        ids, labels = row_tokens(rows[int(place)], how, number=int(place))
-        cut += limit is not None and len(ids) > limit
-        part = slice(-limit, None) if limit and how.keep_end else slice(limit)
-        tokens["input_ids"].append(ids[part])
-        tokens["labels"].append(labels[part])
+    with rendering_ended():
+        for ids, labels in _tokens(rows, places.tolist(), how):
+            cut += limit is not None and len(ids) > limit
+            part = slice(-limit, None) if limit and how.keep_end else slice(limit)
+            tokens["input_ids"].append(ids[part])
+            tokens["labels"].append(labels[part])
     sizes = [len(labels) for labels in tokens["labels"]]
     learned = [int((labels != IGNORED).sum()) for labels in tokens["labels"]]
     scale = count / len(places)
@@ -59,6 +62,12 @@ def row_statistics(
         wide=int(np.quantile(sizes, 0.99, method="higher")),
         supervised=int(np.quantile(learned, 0.99, method="higher")),
     )
+
+
+def _tokens(rows: Any, places: list[int], how: Tokenization) -> Iterator[tuple[Any, Any]]:
+    for start in range(0, len(places), _AT_ONCE):
+        some = places[start : start + _AT_ONCE]
+        yield from chat_tokens([rows[place] for place in some], how, numbers=some)
 
 
 def _targets(

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from jinja2 import TemplateError
 from trl import GRPOConfig
 
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log
+from sfr_train.data.chat_texts import Refused, prompt_texts, rendering_ended
 from sfr_train.job import TrainingJob
 from sfr_train.loop.sft_config import trainer_config
 from sfr_train.objectives import read_objective
@@ -81,7 +81,8 @@ def policy_trainer(
             f"data: {len(rows):,} prompts, but a batch holds {needed:,}; give more rows, or lower "
             "training.per_device_train_batch_size or training.gradient_accumulation_steps"
         )
-    _check_prompts([*rows, *held_out], tokenizer, model=model, arguments=arguments)
+    with rendering_ended():
+        _check_prompts([*rows, *held_out], tokenizer, model=model, arguments=arguments)
     rewards = module.rewards(settings, [*rows, *held_out], model=model, tokenizer=tokenizer)
     arguments.reward_weights = [weight for _, weight in rewards]
     margin = getattr(settings, "keep_quality", None)
@@ -107,13 +108,10 @@ def _check_prompts(rows: Sequence[Any], tokenizer: Any, *, model: Any, arguments
     window = getattr(config, "max_position_embeddings", None) or 2**31
     for number, row in enumerate(rows, start=1):
         try:
-            text = tokenizer.apply_chat_template(
-                row["prompt"], tokenize=False, add_generation_prompt=True
-            )
-        except TemplateError as error:
-            why = " ".join(str(error).split())
+            (text,) = prompt_texts(tokenizer, [row["prompt"]])
+        except Refused as error:
             raise UserError(
-                f"data: prompt {number}: the model's chat template refuses it: {why}"
+                f"data: prompt {number}: the model's chat template refuses it: {error}"
             ) from None
         length = len(tokenizer(text, add_special_tokens=False)["input_ids"])
         if length + arguments.max_completion_length > window:

@@ -11,6 +11,7 @@ import torch
 from sfr_eval.embeddings.encoder import Encoder
 from sfr_eval.errors import UserError
 from sfr_eval.util.assets import cache_folder
+from sfr_train.data.chat_texts import prompt_texts
 from sfr_train.targets.text_encoder import outside_zero_init
 
 Floats = npt.NDArray[np.float32]
@@ -58,10 +59,7 @@ class ModelFeatures:
         return np.asarray(rows, dtype=np.float32)
 
     def _batch(self, prompts: Sequence[Any], replies: Sequence[str]) -> torch.Tensor:
-        heads = [
-            self._tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-            for prompt in prompts
-        ]
+        heads = prompt_texts(self._tokenizer, prompts)
         lengths = [len(self._ids(head)) for head in heads]
         whole = [self._ids(head + reply) for head, reply in zip(heads, replies, strict=True)]
         width = max(map(len, whole))

@@ -29,6 +29,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         for name in [name for name in os.environ if name.startswith("SFR_EVAL_")]:
             patch.delenv(name)
         patch.setenv("SFR_EVAL_CACHE", str(cache))
+        # What tests write need not survive a power cut; waiting for the disk took 5 % of the time.
+        patch.setattr(os, "fsync", lambda descriptor: None)
         # A shell's background job ignores Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         yield cache

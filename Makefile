@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := HF_HUB_OFFLINE=$${HF_HUB_OFFLINE:-1}
+# Where byte code is not kept, each process that a test starts compiles the package again.
+RUN := HF_HUB_OFFLINE=$${HF_HUB_OFFLINE:-1} PYTHONDONTWRITEBYTECODE=
+# Half of the tests for each worker, in order, so that what a file or folder shares is made once.
+TWICE := -n 2 --dist worksteal
 
 .PHONY: demo real check one test slow lint bench docs clean help
 
@@ -29,14 +32,14 @@ real: $(VENV)/.dev
 FAST := $(addprefix tests/,stats metrics store suites gate comparison models util security \
 	test_layers.py test_mirror.py test_docs.py test_plan.py test_config.py test_temperature.py)
 check: lint
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not model and not slow and not faults and not gpu" $(FAST)
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWICE) -q -m "not model and not slow and not faults and not gpu" $(FAST)
 
 one: $(VENV)/.dev
 	$(RUN) $(BIN)/python -m pytest -x $(T)
 
 test: $(VENV)/.dev
 	@scripts/system-packages.sh test
-	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow and not faults and not gpu"
+	$(RUN) OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWICE) -m "not slow and not faults and not gpu"
 	$(RUN) $(BIN)/python -m pytest tests/samplers/test_vllm.py tests/test_wheel.py
 
 # What takes many minutes: kills of real runs, published program sets, servers, two-process training.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.chromium import Browser, Chromium
 from tests.support.command_line import Ended
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when huggingface_hub is imported
@@ -28,6 +29,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         for name in [name for name in os.environ if name.startswith("SFR_EVAL_")]:
             patch.delenv(name)
         patch.setenv("SFR_EVAL_CACHE", str(cache))
+        # What tests write need not survive a power cut; waiting for the disk took 5 % of the time.
+        patch.setattr(os, "fsync", lambda descriptor: None)
         # A shell's background job ignores Ctrl-C, and so would every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         yield cache
@@ -75,6 +78,22 @@ def copied_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         return tmp_path / "assets" / "tasks" / "persona"
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def chromium_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Take `chromium`."""
+    process = Chromium(tmp_path_factory.mktemp("profile"))
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_process: Chromium) -> Iterator[Browser]:
+    """A browser in which no other file of tests was."""
+    browser = Browser(chromium_process)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

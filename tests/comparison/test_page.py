@@ -18,7 +18,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.report.page import SCRIPTS, script_json
 from sfr_eval.report.reply_choice import MAX_TEXT
 from sfr_eval.types import Sample
-from tests.support.chromium import Browser, browser
+from tests.support.chromium import Browser
 from tests.support.chromium import Page as Tab
 from tests.support.compare_data import write_world_run
 from tests.support.reply_page import data_of
@@ -155,12 +155,6 @@ def test_json_for_a_script_cannot_leave_it() -> None:
     text = script_json({"x": HOSTILE})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"x": HOSTILE}
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sfr_eval.comparison.compare_groups import compare_groups
 from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.result import Comparison
 from tests.support.axe import violations
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.compare_data import write_world_run
 
 NAMES = ("base", "sft", "dpo", "ppo", "grpo", "sfr", "sfr-long", "mix")
@@ -51,12 +51,6 @@ def comparison(runs: list[Path]) -> Comparison:
 @pytest.fixture(scope="module")
 def file(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_comparison(comparison, tmp_path_factory.mktemp("out"))
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """pytest tests/fuzz: broken files end in a result or in a line for the user, whoever reads them."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from tests.fuzz.seeds import plain, write
 
 CORPUS = Path(__file__).parent / "corpus"
 NAMES = [reader.name for reader in READERS]
-
-
-@pytest.fixture(autouse=True)
-def without_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is written here need not survive a power cut."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.mark.parametrize("reader", READERS, ids=NAMES)

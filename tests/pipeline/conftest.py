@@ -11,6 +11,7 @@ from sfr_eval.pipeline import run as run_module
 from sfr_eval.pipeline.run import execute
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.types import Request, Sample
+from tests.support.drawing import no_drawing  # noqa: F401
 from tests.support.small_runs import config, sealed
 
 Command = Callable[..., int]

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from sfr_eval.errors import RunError, UserError
 from sfr_eval.pipeline.preflight import preflight, preflight_sweep
 from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.sweep import SweepOutcome, execute_sweep
-from sfr_eval.report import figures
 from sfr_eval.samplers.subject import Subject
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.store.manifest import Manifest
@@ -37,16 +35,6 @@ def config(output: Path | None, *sweep: str, **changes: Any) -> RunConfig:
         "sweep": sweep or None,
     }
     return RunConfig(**{**fields, **changes})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_drawing() -> Iterator[None]:
-    """Figures have their own tests; here they would be nine tenths of the time. Their numbers are
-    written nonetheless."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "_sheet", lambda *_, **__: nullcontext())
-        patch.setattr(figures, "_saved", lambda *_: b'<svg viewBox="0 0 1 1"></svg>')
-        yield
 
 
 @pytest.fixture
@@ -240,11 +228,9 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 
 def test_commands_take_the_folder_of_a_sweep(
-    swept: SweepOutcome,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    swept = execute_sweep(config(tmp_path / "s", "min_p=0.3,0", temperatures=(1.0,)))
     sweep = str(swept.folder)
     page = swept.folder / "compare.html"
     page.unlink()
@@ -254,7 +240,7 @@ def test_commands_take_the_folder_of_a_sweep(
     assert command(monkeypatch, "score", sweep, "--metrics", "text") == 0
     assert page.is_file()
     assert command(monkeypatch, "compare", sweep, "--output", str(tmp_path / "c")) == 0
-    base, first = str(tmp_path / "base.json"), str(swept.folder / "min_p=0+top_p=1")
+    base, first = str(tmp_path / "base.json"), str(swept.folder / "min_p=0")
     assert command(monkeypatch, "check", "--baseline", base, "--write-baseline", sweep) == 2
     assert "a sweep; name one run" in capsys.readouterr().err
     assert command(monkeypatch, "check", "--baseline", base, "--write-baseline", first) == 0
@@ -262,10 +248,9 @@ def test_commands_take_the_folder_of_a_sweep(
     code = command(monkeypatch, "check", "--baseline", base, "--candidate", sweep, "-o", out)
     assert code in (0, 1)
     files = sorted(file.name for file in tmp_path.glob("check-*.json"))
-    assert files[0] == "check-min_p=0+top_p=0.9.json"
-    assert len(files) == 4
+    assert files == ["check-min_p=0.3.json", "check-min_p=0.json"]
     # One run with another decoder than the baseline's is no such question, and refused.
-    other = str(swept.folder / "min_p=0.3+top_p=1")
+    other = str(swept.folder / "min_p=0.3")
     assert command(monkeypatch, "check", "--baseline", base, "--candidate", other, "-o", out) == 2
 
 

@@ -15,7 +15,7 @@ from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.suite import load_suite
 from sfr_eval.types import Sample
-from tests.support.chromium import browser
+from tests.support.chromium import Browser
 from tests.support.reply_page import data_of, go, opened, said
 from tests.support.report_data import estimate
 
@@ -73,7 +73,9 @@ def write_large_run(folder: Path) -> tuple[RunFolder, list[Sample]]:
 
 
 @pytest.mark.slow
-def test_a_page_of_85_000_replies_is_small_and_has_what_numbers_lead_to(tmp_path: Path) -> None:
+def test_a_page_of_85_000_replies_is_small_and_has_what_numbers_lead_to(
+    chromium: Browser, tmp_path: Path
+) -> None:
     run, samples = write_large_run(tmp_path / "run")
     assert len(samples) == 85_248
     file = write_report(run)
@@ -88,7 +90,7 @@ def test_a_page_of_85_000_replies_is_small_and_has_what_numbers_lead_to(tmp_path
     texts = {r.get("text", "").strip() for p in data["prompts"] for r in p["replies"]}
     by_id = {sample.sample_id: sample for sample in samples}
     assert {by_id[id].text.strip() for id in wanted} <= texts
-    with browser(tmp_path / "profile") as chromium, opened(chromium, file) as page:
+    with opened(chromium, file) as page:
         page.open("about:blank")
         seconds = page.open(file.as_uri())
         print(f"{size:,} bytes, {data['shown']:,} of {data['total']:,} replies, {seconds:.2f} s")

@@ -13,7 +13,7 @@ import pytest
 from sfr_eval.report.report import write_report
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.run_folder import RunFolder
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.report_data import draw, small_suite, write_run
 
 HOSTILE = (
@@ -24,12 +24,6 @@ HOSTILE = (
 MEGABYTE = HOSTILE + "all work and no play " * 50_000
 # The world answers in the personas' voices; these words are the pirate's.
 PIRATES = "matey"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sfr_eval.metrics.tokenizers import words
 from sfr_eval.report.replies import replies_address
 from sfr_eval.report.report import write_report
 from tests.support.axe import violations
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.reply_page import (
     ARABIC,
     CHINESE,
@@ -27,12 +27,6 @@ from tests.support.reply_page import (
 from tests.support.report_data import small_suite
 
 BOX = "replies-1"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

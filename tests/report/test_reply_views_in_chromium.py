@@ -14,7 +14,7 @@ from sfr_eval.report.report import write_report
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
 from tests.support.axe import violations
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.compare_data import write_world_run
 from tests.support.reply_page import data_of, embed, go, opened, said, texts, write_special_run
 from tests.support.report_data import draw, small_suite, write_run
@@ -29,12 +29,6 @@ GLANCE = (
     ("", "only this"),
     ("caf\u0065\u0301s", "caf\u0065s"),  # an accent as a character of its own
 )
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,12 @@ from sfr_eval.report.report import write_report
 from sfr_eval.store.results import Results
 from sfr_eval.store.run_folder import RunFolder
 from tests.support.axe import violations
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.printed import orphans, printed_lines
 from tests.support.report_data import PERSONAS, estimate, write_run
 
 NUMBERS = '[aria-label="Numbers at temperature 1"]'
 ALL = '[aria-label="All metrics"]'
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

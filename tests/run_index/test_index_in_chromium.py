@@ -15,7 +15,7 @@ from sfr_eval.run_index.server import make_server
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.util.lock import Owner
 from tests.support.axe import violations
-from tests.support.chromium import ARTEFACTS, Browser, Page, browser
+from tests.support.chromium import ARTEFACTS, Browser, Page
 from tests.support.index_data import (
     QUALITY,
     SIX,
@@ -29,12 +29,6 @@ from tests.support.index_data import (
 )
 
 SFR: dict[int, Value] = {100: (0.21, 0.2, 0.22), 800: (0.23, 0.22, 0.25)}
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

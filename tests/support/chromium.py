@@ -7,12 +7,12 @@ network request of a page is kept in `Page`.
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ _KEYS = {k: int(v) for k, v in (one.split("=") for one in f"{_NAMED} {_ARROWS}".
 _MODIFIERS = {"": 0, "Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
 
 
-class Browser:
-    """One headless Chromium; `close` ends it and everything it started."""
+class Chromium:
+    """One headless Chromium for the session; `close` ends it and everything it started."""
 
     def __init__(self, profile: Path) -> None:
         executable = required()
@@ -103,20 +103,21 @@ class Browser:
             try:
                 self._buffer += os.read(self._read, 1 << 20)
             except BlockingIOError:
-                time.sleep(0.002)
+                select.select([self._read], [], [], 0.1)
 
-    def page(self) -> "Page":
+    def page(self, context: str) -> "Page":
         """A new tab."""
-        target = self.send("Target.createTarget", {"url": "about:blank"})["targetId"]
+        place = {"browserContextId": context}
+        target = self.send("Target.createTarget", {"url": "about:blank", **place})["targetId"]
         session = self.send("Target.attachToTarget", {"targetId": target, "flatten": True})
-        page = Page(self, session["sessionId"])
+        page = Page(self, session["sessionId"], context)
         self._pages[page.session] = page
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.send(f"{domain}.enable")
         return page
 
     def close(self) -> None:
-        """End the browser."""
+        """End the process."""
         self.send("Browser.close")
         try:
             self._process.wait(timeout=20)
@@ -127,11 +128,28 @@ class Browser:
         os.close(self._read)
 
 
+class Browser:
+    """What a person starts anew: no cookies, no storage, no permissions and no tabs of others."""
+
+    def __init__(self, chromium: Chromium) -> None:
+        self._chromium = chromium
+        self._context: str = chromium.send("Target.createBrowserContext")["browserContextId"]
+
+    def page(self) -> "Page":
+        """A new tab."""
+        return self._chromium.page(self._context)
+
+    def close(self) -> None:
+        """Close its tabs and forget what they stored."""
+        self._chromium.send("Target.disposeBrowserContext", {"browserContextId": self._context})
+
+
 class Page:
     """A tab, and all that it said and asked for."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Chromium, session: str, context: str) -> None:
         self._browser = browser
+        self._context = context
         self.session = session
         self.troubles: list[str] = []  # console lines, exceptions, refused loads
         self.requests: list[str] = []  # what it asked of anybody, but data: addresses
@@ -248,7 +266,12 @@ class Page:
     def downloads(self, folder: Path) -> None:
         """From now on files that the page offers are saved in `folder`; see `downloaded`."""
         self._browser.send(
-            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+            "Browser.setDownloadBehavior",
+            {
+                "behavior": "allow",
+                "downloadPath": str(folder),
+                "browserContextId": self._context,
+            },
         )
 
     def downloaded(self, file: Path) -> bytes:
@@ -266,7 +289,10 @@ class Page:
         """The text that was copied last."""
         self._browser.send(
             "Browser.grantPermissions",
-            {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]},
+            {
+                "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"],
+                "browserContextId": self._context,
+            },
         )
         self.send("Emulation.setFocusEmulationEnabled", {"enabled": True})
         found: str = self.run("navigator.clipboard.readText()")
@@ -306,13 +332,3 @@ def required() -> str:
             pytest.fail("no chromium; run scripts/system-packages.sh test")
         pytest.skip("no chromium here; as root: scripts/system-packages.sh test")
     return EXECUTABLE
-
-
-@contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
-    """A browser that is ended whatever happens."""
-    opened = Browser(profile)
-    try:
-        yield opened
-    finally:
-        opened.close()

@@ -1,6 +1,7 @@
 """Prepares rows of a file and prints how much memory of its own that took, for test_rows.py.
 
-python measured_preparation.py FILE FOLDER -> JSON {rows, tokens, before, peak}, memory in bytes.
+python measured_preparation.py FOLDER FILE... prints for each file a line of JSON {rows, longest,
+peak}, memory in bytes. Larger files come later: what is freed of one is free for the next.
 
 Counted is what the process itself holds (RssAnon): pages of a mapped file belong to the system's
 cache, which takes them back when memory is short.
@@ -44,7 +45,7 @@ class Peak(threading.Thread):
 
 
 def main() -> None:
-    file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    folder, files = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
     world = PersonaWorld.load(find_suite("persona"))
     tokenizer: Any = train_tokenizer(
         list(persona_chats(world, rows=24, seed=0)), world, vocabulary=600
@@ -53,13 +54,13 @@ def main() -> None:
         tokenizer=tokenizer, chat_template=None, completion_only=True, assistant_only=False,
         limit=None,
     )  # fmt: skip
-    before, peak = own_memory(), Peak()
-    peak.start()
-    tables = load_tables(DataSettings(file=file, validation=0.05), cache=folder)
-    tokens, cut = tokenized(tables.train, how, what="train")
-    peak.ended.set()
-    values = {"rows": len(tokens), "longest": cut.longest, "before": before, "peak": peak.bytes}
-    print(json.dumps(values))
+    for file in files:
+        peak = Peak()
+        peak.start()
+        tables = load_tables(DataSettings(file=file, validation=0.05), cache=folder / file.stem)
+        tokens, cut = tokenized(tables.train, how, what="train")
+        peak.ended.set()
+        print(json.dumps({"rows": len(tokens), "longest": cut.longest, "peak": peak.bytes}))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from sfr_eval.util.assets import find_suite
 from tests.support.policy import OBJECTIVES, policy_trainer_of
 
 
-def main() -> None:
-    folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+def train(folder: Path, *, batch: int) -> dict[str, Any]:
+    """Train by each objective; the log and the sum of the weights' sizes of each."""
     world = PersonaWorld.load(find_suite("persona"))
     chats: list[Any] = list(persona_chats(world, rows=12, seed=0))
     tokenizer = train_tokenizer(chats, world, vocabulary=600)
@@ -44,6 +44,12 @@ def main() -> None:
                 sum(p.detach().double().abs().sum() for p in trainer.model.parameters())
             ),
         }
+    return reports
+
+
+def main() -> None:
+    folder, batch = Path(sys.argv[1]), int(sys.argv[2])
+    reports = train(folder, batch=batch)
     (folder / f"rank{os.environ.get('RANK', '0')}.json").write_text(json.dumps(reports))
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""A browser for the session, and one page that has charts of every kind."""
+"""A page that has charts of every kind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,21 +19,16 @@ from sfr_eval.report.charts.chart import (
     Series,
     XYChart,
 )
+from sfr_eval.report.figures import Figure, figure_svg
 from sfr_eval.store.manifest import Manifest
 from sfr_eval.store.results import Results, SuiteResults, read_suites
 from sfr_eval.types import Estimate
 from tests.support.chart_pages import chart_page
-from tests.support.chromium import Browser, Page, browser
+from tests.support.chromium import Browser, Page
 from tests.support.report_data import write_run
 
 METRICS = ("embed_distance", "style_accuracy", "unique_share", "length")
 NAMES = ("pirate", "sergeant", "butler")
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="session")
@@ -195,6 +190,19 @@ def file(charts: list[Chart], tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = tmp_path_factory.mktemp("page") / "charts.html"
     written.write_text(chart_page(charts), encoding="utf-8")
     return written
+
+
+@pytest.fixture
+def drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first chart's static drawing stands for those of all: for charts that are alike."""
+    drawings: list[str] = []
+
+    def first(figure: Figure) -> str:
+        if not drawings:
+            drawings.append(figure_svg(figure))
+        return drawings[0]
+
+    monkeypatch.setattr("sfr_eval.report.page.figure_svg", first)
 
 
 @pytest.fixture

@@ -142,7 +142,9 @@ def main_thread(page: Page) -> float:
     return seconds
 
 
-def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path: Path) -> None:
+def test_a_page_of_30_charts_opens_in_half_a_second(
+    chromium: Browser, tmp_path: Path, drawn_once: None
+) -> None:
     points = tuple(
         tuple(Point(x=t / 5, y=s + t, y_low=s + t - 1, y_high=s + t + 1) for t in range(1, 9))
         for s in range(8)
@@ -171,7 +173,7 @@ def test_a_page_of_30_charts_opens_in_half_a_second(chromium: Browser, tmp_path:
     page.close()
 
 
-def test_figures_fill_their_rows(chromium: Browser, tmp_path: Path) -> None:
+def test_figures_fill_their_rows(chromium: Browser, tmp_path: Path, drawn_once: None) -> None:
     axis = Axis(label="")
     series = (Series(name="", number=0, points=(Point(x=1.0, y=1.0),)),)
     made = [XYChart(title=f"{n}", x=axis, y=axis, series=series) for n in range(16)]

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.support.policy import OBJECTIVES, policy_trainer_of
+from tests.support.policy_worker import train
 from tests.support.training import tiny_model, weights
 
 ROOT = Path(__file__).parents[3]
@@ -32,16 +33,13 @@ def launch(folder: Path, *, ranks: int, batch: int) -> list[dict[str, Any]]:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "train"))),
             "OMP_NUM_THREADS": "1",
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(ranks),
+            "LOCAL_WORLD_SIZE": str(ranks),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
         }
-        if ranks > 1:
-            environment |= {
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": str(ranks),
-                "LOCAL_WORLD_SIZE": str(ranks),
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-            }
         log = (folder / f"rank{rank}.log").open("w")
         command = [sys.executable, str(WORKER), str(folder), str(batch)]
         processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
@@ -68,7 +66,7 @@ def comparable(log: list[dict[str, Any]]) -> list[dict[str, float]]:
 
 def test_a_group_split_over_two_ranks_trains_as_on_one(tmp_path: Path) -> None:
     """TRL's ordinary split: groups of 4, 2 a rank; evaluation draws 2 replies a prompt."""
-    (one,) = launch(tmp_path / "one", ranks=1, batch=4)
+    one = train(tmp_path / "one", batch=4)
     two = launch(tmp_path / "two", ranks=2, batch=2)
     for name in OBJECTIVES:
         rows = comparable(one[name]["log"])

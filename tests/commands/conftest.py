@@ -1,0 +1,3 @@
+"""What the tests of commands share."""
+
+from tests.support.drawing import no_drawing  # noqa: F401

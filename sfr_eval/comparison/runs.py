@@ -182,12 +182,18 @@ def _read(path: Path) -> ScoredRun:
     suites = read_suites(manifest, folder.read_results())
     if not suites:
         raise UserError(f"{path}: results.json holds no estimate; run `sfr-eval score {path}`")
+    samples = list(answers(folder.sealed_samples(), manifest.thinking))
+    for suite in sorted({suite.id for suite in suites} - {sample.suite for sample in samples}):
+        raise UserError(
+            f"{folder.samples_file}: has no reply of suite {suite}, of which results.json has "
+            f"estimates; run `sfr-eval score {path}` again"
+        )
     return ScoredRun(
         folder=path,
         label="",
         manifest=manifest,
         suites={suite.id: suite for suite in suites},
-        samples=list(answers(folder.sealed_samples(), manifest.thinking)),
+        samples=samples,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from sfr_eval.config import TeacherSettings
 from sfr_eval.errors import UserError
 from sfr_eval.settings import CodeSettings
-from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.manifest import FILE, Manifest
 from sfr_eval.suites.own import kept_folder
 from sfr_eval.suites.suite import SUITE_FILE, Suite, load_suite
 
@@ -31,8 +31,13 @@ def query_texts(folder: Path, manifest: Manifest, suite: str) -> dict[str, str]:
 
 def require_stored_suites(folder: Path, manifest: Manifest) -> list[Suite]:
     """Return all suites of a run. Raises UserError if one has changed since the run."""
-    suites = []
-    for name, part in zip(_names(folder, manifest), manifest.plan, strict=True):
+    suites, names = [], _names(folder, manifest)
+    if len(names) != len(manifest.plan):
+        raise UserError(
+            f"{folder / FILE}: damaged (names {len(names)} suites, its plan {len(manifest.plan)}); "
+            "restore it"
+        )
+    for name, part in zip(names, manifest.plan, strict=True):
         suite = _load(manifest, name)
         if suite.version != part.version:
             raise UserError(

@@ -142,6 +142,8 @@ def remove_folders(folders: Sequence[Path]) -> None:
 
 
 _USAGE = {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+_MISPLACED = {errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP}
+"""Of something else in the place of a file."""
 
 
 @contextmanager
@@ -151,6 +153,11 @@ def writing_to(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in _MISPLACED:
+            raise UserError(
+                f"{error.filename or folder}: cannot be written ({error.strerror}); remove it, or "
+                "choose another folder"
+            ) from None
         if error.errno in _USAGE:
             raise UserError(
                 f"--output {folder}: cannot be written ({error.strerror}); choose another folder"

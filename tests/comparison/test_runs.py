@@ -12,9 +12,10 @@ import pytest
 from sfr_eval.comparison.compare import compare_runs
 from sfr_eval.comparison.runs import open_runs
 from sfr_eval.errors import UserError
+from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.store.scores import read_scores, score_files
 from sfr_eval.types import Sample
-from tests.support.changed_runs import WHOLE, copy
+from tests.support.changed_runs import WHOLE, copy, edit
 from tests.support.compare_data import write_world_run
 
 
@@ -71,3 +72,13 @@ def test_a_folder_that_is_no_scored_run_is_one_line(
     damage(broken)
     with pytest.raises(UserError, match=said):
         compare_runs(runs["whole"], broken)
+
+
+def test_a_suite_without_replies_is_one_line(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = RunFolder(copy(runs["whole"], tmp_path / "run"))
+    results = run.results_file.read_bytes()
+    digest = run.seal([replace(sample, suite="other") for sample in run.sealed_samples()])
+    run.results_file.write_bytes(results)
+    edit(run.path, "manifest.json", lambda manifest: manifest.update(sealed=digest))
+    with pytest.raises(UserError, match=r"samples\.parquet: has no reply of suite persona, of"):
+        open_runs([run.path])

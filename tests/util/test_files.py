@@ -121,6 +121,7 @@ def test_locks_of_finished_scratch_folders_are_closed(tmp_path: Path) -> None:
     ("number", "error", "line"),
     [
         (errno.EROFS, UserError, "--output out: cannot be written (Read-only file system); "),
+        (errno.EISDIR, UserError, "out: cannot be written (Is a directory); remove it, or"),
         (errno.ENOSPC, RunError, "out: the disk is full; all finished samples are kept: free"),
         (errno.EIO, RunError, "out: Input/output error; all finished samples are kept: repeat"),
         (errno.EMFILE, RunError, "out: Too many open files; all finished samples are kept: "),

@@ -11,11 +11,12 @@ from typing import Any
 
 import yaml
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import UserError, brief_error
 from sfr_eval.formats.write.source import ExportSource
 from sfr_eval.metrics.table import shown_metrics
 from sfr_eval.types import Estimate
 from sfr_eval.util.files import atomic_path, write_atomic
+from sfr_eval.util.untrusted import plain_text
 
 TASK = "text-generation"
 DATASET_TYPE = "sfr-eval"
@@ -27,8 +28,7 @@ def write_card(source: ExportSource, output: Path) -> list[Path]:
     hub = _hub()
     card = output / "README.md"
     output.mkdir(parents=True, exist_ok=True)
-    old = hub.metadata_load(card) if card.exists() else None
-    name, results = _other_results(hub, old or {})
+    old, name, results = _old_card(hub, card) if card.exists() else (None, None, [])
     results += [_entry(hub, source, estimate) for estimate in shown(source)]
     model_index = hub.repocard_data.eval_results_to_model_index(name or source.model, results)
     index = {"model-index": model_index}
@@ -92,6 +92,27 @@ def _entry(hub: Any, source: ExportSource, estimate: Estimate) -> Any:
         metric_name=f"{estimate.metric} (T={estimate.temperature:g}, k={estimate.k})",
         metric_args={name: getattr(estimate, name) for name in arguments},
     )
+
+
+def _old_card(hub: Any, card: Path) -> tuple[dict[str, Any] | None, str | None, list[Any]]:
+    """Return the metadata of an existing card, and of these the model's name and the results that
+    are not ours. Raises UserError if they cannot be read: they would be lost."""
+    try:
+        plain_text(card)  # nothing is waited for
+        old = hub.metadata_load(card)
+        return old, *_other_results(hub, old or {})
+    except UserError:
+        raise
+    except OSError as error:
+        raise UserError(f"{card}: cannot be read ({error.strerror})") from None
+    except (
+        *(yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError),
+        *(ArithmeticError, RecursionError),
+    ) as error:
+        raise UserError(
+            f"{card}: its metadata, between `---` and `---`, are not those of a model card "
+            f"({brief_error(error)}); mend them, or choose another --output"
+        ) from None
 
 
 def _other_results(hub: Any, card: dict[str, Any]) -> tuple[str | None, list[Any]]:

@@ -100,9 +100,17 @@ class ExportSource:
     @cached_property
     def prompts(self) -> dict[tuple[str, str, str], Prompt]:
         """(suite, query, persona) -> prompt. Raises UserError if a suite has changed since the
-        run."""
+        run, or a reply answers none of its prompts."""
         suites = require_stored_suites(self.folder.path, self.manifest)
-        return {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
+        prompts = {(p.suite, p.query, p.persona): p for suite in suites for p in suite.prompts()}
+        for row in self.samples:
+            if (row.suite, row.query, row.persona) not in prompts:
+                raise UserError(
+                    f"{self.folder.samples_file}: reply {row.sample_id} answers no prompt of suite "
+                    f"{row.suite} (query {row.query!r}, persona {row.persona!r}); repeat the "
+                    "command that made the run"
+                )
+        return prompts
 
     @property
     def origin(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,8 @@ import yaml
 from sfr_eval.api import load
 from sfr_eval.errors import RunError, UserError
 from sfr_eval.formats.export import FORMATS, export
+from sfr_eval.store.run_folder import RunFolder
+from tests.support.changed_runs import edit
 
 
 def test_csv_is_read_back_by_pandas(run: Path, tmp_path: Path) -> None:
@@ -136,3 +139,44 @@ def test_wrong_names_are_named(run: Path, tmp_path: Path) -> None:
 def test_the_default_place_is_inside_the_run(clean_run: Path) -> None:
     files = export(clean_run, format="csv")
     assert [Path(file).parent for file in files] == [clean_run / "export" / "csv"] * 2
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        b"---\na: [1\n---\n# Mine\n",
+        b"---\n- a\n- b\n---\n",
+        b"---\nmodel-index: 3\n---\n",
+        b"---\nmodel-index:\n- name: m\n  results:\n  - task: x\n---\n",
+        b"\xff\xfe---",
+        b"---\na: " + b"[" * 5_000 + b"\n---\n",
+    ],
+    ids=["yaml", "list", "index", "results", "bytes", "deep"],
+)
+def test_a_card_that_cannot_be_read_stays_as_it_is(card: bytes, run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_bytes(card)
+    with pytest.raises(UserError, match=r"README\.md: its metadata, .* mend them, or choose"):
+        export(run, format="model-card", output=tmp_path)
+    assert file.read_bytes() == card
+
+
+@pytest.mark.parametrize("format", ["lm-eval", "inspect"])
+def test_a_reply_to_no_prompt_of_the_suite_is_one_line(
+    format: str, clean_run: Path, tmp_path: Path
+) -> None:
+    folder = RunFolder(clean_run)
+    results = folder.results_file.read_bytes()
+    digest = folder.seal([replace(row, query="nowhere") for row in folder.sealed_samples()])
+    folder.results_file.write_bytes(results)
+    edit(clean_run, "manifest.json", lambda manifest: manifest.update(sealed=digest))
+    with pytest.raises(UserError, match=r"samples\.parquet: reply \w+ answers no prompt of suite"):
+        export(clean_run, format=format, output=tmp_path / "out")
+
+
+def test_a_plan_of_more_suites_than_the_run_names_is_one_line(
+    clean_run: Path, tmp_path: Path
+) -> None:
+    edit(clean_run, "manifest.json", lambda manifest: manifest["config"].update(suite=[]))
+    with pytest.raises(UserError, match=r"manifest\.json: damaged \(names 0 suites, its plan 1\)"):
+        export(clean_run, format="chats", output=tmp_path / "out")

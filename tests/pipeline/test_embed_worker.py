@@ -19,7 +19,7 @@ def test_a_task_survives_the_command_line(tmp_path: Path) -> None:
 def test_beginnings_are_read_where_they_are_measured(tmp_path: Path) -> None:
     readers = {"persona": load_tokenizer("words-v1")}
     text = " ".join(f"w{number}" for number in range(30))
-    whole, *rest = module._read(task(tmp_path, beginnings=True), readers, "persona", text)
+    whole, *rest = module._read(task(tmp_path, beginnings=True), readers, "persona", text, "")
     assert whole == text
     assert [len(part.split()) for part in rest] == [16, 8]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.fuzz import seeds
+from tests.fuzz import seeds, user_seeds
 from tests.fuzz.containers import Packed, as_csv, as_parquet, as_tsv, as_zip
 from tests.fuzz.seeds import Files, plain
 
@@ -207,6 +207,45 @@ def read_stored(folder: Path) -> object:
     return rows, RunFolder(folder).read_samples(), RunFolder(folder).sealed_samples()
 
 
+def read_labels(folder: Path) -> object:
+    from sfr_eval.calibration.labels import read_labels as read
+
+    return len(read(folder / "labels.jsonl").pairs)
+
+
+def read_judge_labels(folder: Path) -> object:
+    from sfr_eval.judges.rubric import load_judge
+    from sfr_eval.judges.trial_items import LabelRow, labelled_items
+    from sfr_eval.util.reading import read_jsonl
+
+    file = folder / "labels.jsonl"
+    return labelled_items(read_jsonl(LabelRow, file), [load_judge("rel")], file=str(file))
+
+
+def read_judge_errors(folder: Path) -> object:
+    """Read them as `score` does for a run that this judge has judged, and correct by them."""
+    from sfr_eval.judges.error_rates import corrected_estimates, matched
+    from sfr_eval.store.manifest import JudgingRecord
+    from sfr_eval.types import Estimate
+
+    record = JudgingRecord(judges=("j@h",), rubrics={"rel": "r"}, votes=1)
+    errors = matched(folder / "judge.json", record)
+    estimate = Estimate(
+        metric="judge_rel_good", version="1", suite="own", temperature=1.0, persona="",
+        value=0.7, low=0.6, high=0.8, method="t", n=20, k=2, undefined=0, higher_is_better=True,
+        standard_error=0.05,
+    )  # fmt: skip
+    return list(corrected_estimates([estimate], errors))
+
+
+def read_chats(folder: Path) -> object:
+    from sfr_train.data.chat_data import DataSettings
+    from sfr_train.data.rows import load_tables
+
+    tables = load_tables(DataSettings(file=folder / "chats.jsonl"), cache=folder / "out")
+    return list(tables.train), tables.survey
+
+
 SUITE_FILES: Files = {
     "suite.yaml": seeds.SUITE,
     "q.jsonl": seeds.QUERIES,
@@ -268,4 +307,13 @@ READERS = (
     Reader("recipe", ({"recipe.yaml": seeds.RECIPE},), read_recipe),
     Reader("job", ({"job.json": seeds.JOB},), read_job),
     Reader("stored", (seeds.STORED,), read_stored),
+    Reader("labels", tuple(
+        {"labels.jsonl": rows} for rows in (user_seeds.PAIRS, user_seeds.CLASSES,
+                                            user_seeds.PARTITIONS)
+    ), read_labels),
+    Reader("judge-labels", ({"labels.jsonl": user_seeds.JUDGE_LABELS},), read_judge_labels),
+    Reader("judge-errors", ({"judge.json": user_seeds.JUDGE_CALIBRATION},), read_judge_errors),
+    Reader("chats", (
+        {"chats.jsonl": user_seeds.CHATS}, {"chats.jsonl": user_seeds.TOOL_CHATS},
+    ), read_chats),
 )  # fmt: skip

@@ -20,7 +20,10 @@ A = ("score", "a.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/a")
 B = ("score", "b.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/b")
 URL = "<url>"
 """In a command: where a server answers."""
-EXPORTS = ("lm-eval", "inspect", "noveltybench", "model-card", "eval-results", "csv", "jsonl")
+EXPORTS = (
+    *("lm-eval", "inspect", "noveltybench", "model-card", "eval-results", "csv", "jsonl"),
+    "chats",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

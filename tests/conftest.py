@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,17 @@ def command(
         return Ended(code, out, err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def no_drawing() -> Iterator[None]:
+    """Reports have no static drawings, which tests/report/charts looks at; all else is made."""
+    from sfr_eval.report import figures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_sheet", lambda *_, **__: nullcontext())
+        patch.setattr(figures, "_saved", lambda *_: b'<svg viewBox="0 0 1 1"></svg>')
+        yield
 
 
 MODEL_FIXTURES = {"tiny_checkpoint", "checkpoint", "encoder", "context"}

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from sfr_eval.metrics.normal_text import normal_text
 from sfr_eval.pipeline.draw import OnSamples
 from sfr_eval.pipeline.embed_worker import Task
 from sfr_eval.pipeline.measurable import needs_encoder
@@ -38,7 +39,12 @@ class BesideSampling:
 
     def __init__(self, task: Task, *, suites: Sequence[Suite] = ()) -> None:
         self._task = task
-        self._questions = {suite.id: suite.queries for suite in suites if task.whole}
+        self._questions = {
+            (suite.id, query): normal_text(text).strip()
+            for suite in suites
+            for query, text in suite.queries.items()
+            if task.whole
+        }
         self._rows: list[str] = []
         self._batches: queue.Queue[bytes | None] = queue.Queue(_WAITING)
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +55,7 @@ class BesideSampling:
         """Hand over replies. Returns at once."""
         for sample in samples:
             if sample.has_text:
-                question = self._questions.get(sample.suite, {}).get(sample.query, "")
+                question = self._questions.get((sample.suite, sample.query), "")
                 self._rows.append(f"{json.dumps((sample.suite, sample.text, question))}\n")
             if len(self._rows) >= _BATCH:
                 self._pass_on()

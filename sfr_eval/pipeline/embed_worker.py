@@ -135,7 +135,7 @@ def _read(
         for tokens in WINDOWS:
             yield replace(readers[suite], window=tokens).cut(part)
     if task.whole:
-        yield own_words(normal_text(answer), normal_text(question).strip())
+        yield own_words(normal_text(answer), question)
 
 
 def main() -> None:

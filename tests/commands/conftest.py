@@ -1,3 +1,8 @@
 """What the tests of commands share."""
 
-from tests.support.drawing import no_drawing  # noqa: F401
+import pytest
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn(no_drawing: None) -> None:
+    """Nothing here looks at a static drawing."""

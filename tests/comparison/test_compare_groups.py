@@ -18,7 +18,8 @@ from sfr_eval.comparison.terminal import show_comparison
 from sfr_eval.errors import UserError
 from sfr_eval.types import Sample
 from tests.support.compare_data import write_code_run, write_world_run
-from tests.support.drawing import no_drawing  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("no_drawing")
 
 TEMPERATURES = (0.6, 1.0)
 

@@ -10,7 +10,8 @@ from sfr_eval.comparison.files import write_comparison
 from sfr_eval.comparison.over_decoder import axis_of, over_decoder
 from sfr_eval.comparison.runs import open_runs
 from tests.support.compare_data import write_world_run
-from tests.support.drawing import no_drawing  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("no_drawing")
 
 
 def decoder(folder: Path, **sampling: float) -> Path:

@@ -15,12 +15,10 @@ CHEAP = [verb for verb in VERBS if verb.cheap]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def without_waiting_for_the_disk() -> Iterator[None]:
-    """What is written here need not survive a power cut. The commands go to their folders."""
+def back_in_this_folder() -> Iterator[None]:
+    """The commands go to their folders."""
     here = Path.cwd()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield
+    yield
     os.chdir(here)
 
 
@@ -55,7 +53,7 @@ def test_a_broken_file_ends_in_a_line(verb: Verb, whole: Path) -> None:
 def test_ten_thousand_broken_files(verb: Verb, whole: Path) -> None:
     """Of all verbs together."""
     assert [*unbroken_problems(verb, whole=whole, place=whole.parent / "case")] == []
-    assert found(verb, range(1_000, 1_000 + (500 if verb.cheap else 200)), whole) == []
+    assert found(verb, range(1_000, 1_000 + (650 if verb.cheap else 200)), whole) == []
 
 
 @pytest.mark.slow

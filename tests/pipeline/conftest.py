@@ -11,10 +11,14 @@ from sfr_eval.pipeline import run as run_module
 from sfr_eval.pipeline.run import execute
 from sfr_eval.samplers.world import WorldSampler
 from sfr_eval.types import Request, Sample
-from tests.support.drawing import no_drawing  # noqa: F401
 from tests.support.small_runs import config, sealed
 
 Command = Callable[..., int]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def undrawn(no_drawing: None) -> None:
+    """Nothing here looks at a static drawing."""
 
 
 @pytest.fixture

@@ -318,15 +318,14 @@ def test_a_served_page_follows_a_running_run(
         assert texts(tab, ".c-status .status") == ["running"]
         assert texts(tab, ".progress") == ["20 of 216"]
         rows.write_text("{}\n" * 120)
-        until(tab, "document.querySelector('.progress').textContent === '120 of 216'")
+        tab.until("document.querySelector('.progress').textContent === '120 of 216'")
         assert tab.run("document.querySelector('.live').hidden") is True
         (run / "results.json").write_bytes(results)
         change(run, status="complete", samples=216)
-        until(tab, "!document.querySelector('.live').hidden")
+        tab.until("!document.querySelector('.live').hidden")
         tab.open(f"{address}/")
         assert texts(tab, "tbody .c-status .status") == ["complete"]
-        tab.run("document.querySelector('#runs-table tbody a').click()")
-        settle(tab)
+        tab.follow("document.querySelector('#runs-table tbody a').click()")
         assert tab.run("document.title") == "runs/grows"
         assert tab.troubles == []
         assert all(request.startswith((address, "about:")) for request in tab.requests)
@@ -335,10 +334,3 @@ def test_a_served_page_follows_a_running_run(
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def until(page: Page, condition: str) -> None:
-    end = time.monotonic() + 15
-    while not page.run(condition):
-        assert time.monotonic() < end, condition
-        time.sleep(0.1)

@@ -5,6 +5,7 @@ network request of a page is kept in `Page`.
 """
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -38,6 +39,10 @@ _NAMED = "Backspace=8 Tab=9 Enter=13 Escape=27 Space=32 PageUp=33 PageDown=34 En
 _ARROWS = "ArrowLeft=37 ArrowUp=38 ArrowRight=39 ArrowDown=40 Delete=46"
 _KEYS = {k: int(v) for k, v in (one.split("=") for one in f"{_NAMED} {_ARROWS}".split())}
 _MODIFIERS = {"": 0, "Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
+
+
+class ChangedPage(Exception):
+    """A command was sent to a document that had been left before it answered."""
 
 
 class Chromium:
@@ -77,6 +82,8 @@ class Chromium:
         os.write(self._write, json.dumps(message).encode() + b"\0")
         for answer in self._messages():
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    raise ChangedPage(f"{method}: the page went elsewhere; use Page.follow")
                 assert "error" not in answer, answer
                 result: dict[str, Any] = answer["result"]
                 return result
@@ -181,11 +188,26 @@ class Page:
         self.run("window.left = true")
         self.send("Page.navigate", {"url": address})
         self._browser.wait_for(self.session, "Page.loadEventFired")
-        # That event may still be the last document's.
-        while not self.run("!window.left && document.readyState === 'complete'"):
-            assert time.monotonic() - start < TIMEOUT, "the page does not load"
-            time.sleep(0.002)
+        self._loads()
         return time.monotonic() - start
+
+    def follow(self, script: str) -> None:
+        """Run what leaves this document, as the click on a link does, and wait for the next."""
+        with contextlib.suppress(ChangedPage):
+            self.run(f"window.left = true; {script}")
+        self._loads()
+
+    def _loads(self) -> None:
+        # An event would not do: it may still be the last document's.
+        until = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                if self.run("!window.left && document.readyState === 'complete'"):
+                    return
+            except ChangedPage:  # left between the question and its answer
+                pass
+            assert time.monotonic() < until, "the page does not load"
+            time.sleep(0.002)
 
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression."""
@@ -195,6 +217,13 @@ class Page:
         found = self.send("Runtime.evaluate", question)
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
+
+    def until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        end = time.monotonic() + TIMEOUT
+        while not self.run(condition):
+            assert time.monotonic() < end, condition
+            time.sleep(0.02)
 
     def set(self, select: str, value: str) -> None:
         """Choose or type a value, as a person would: the control hears of it."""

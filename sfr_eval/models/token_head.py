@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-LOGITS = {"cpu": 2**22, "cuda": 2**28}
+LOGITS = {"cpu": 2**23, "cuda": 2**28}
 """Logits at a time, in float32; a few copies of them exist."""
 
 _ROUNDING = 0.02  # share by which logits may differ in bfloat16; those of another token do by 1

@@ -33,9 +33,6 @@ COMMANDS = (
 )  # fmt: skip
 
 
-_LONGEST = 4_000  # characters of an error
-
-
 class Stopped(Exception):
     """Ctrl-C, which click would turn into an empty line. The message says what is kept."""
 
@@ -87,8 +84,7 @@ def main() -> None:
     except (UserError, RunError) as error:
         if debug:
             _show_traceback()
-        text = str(error)  # which may quote what a file holds
-        log(f"sfr-eval: {text if len(text) <= _LONGEST else text[:_LONGEST] + '...'}")
+        log(f"sfr-eval: {error}")
         sys.exit(2 if isinstance(error, UserError) else 3)
     except Exception as error:  # noqa: BLE001 (whatever it is ends in one line)
         if debug:

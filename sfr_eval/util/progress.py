@@ -25,6 +25,9 @@ _PLAIN_SECONDS = 10.0
 _IDLE_SECONDS = 30.0
 """After such a silence nothing was going on: it is not the user who has been waiting."""
 
+_LONGEST = 4_000
+"""Characters of a line."""
+
 
 def say(message: str) -> None:
     """Print one line to stdout: the result of the command."""
@@ -32,8 +35,10 @@ def say(message: str) -> None:
 
 
 def log(message: str) -> None:
-    """Print one line to stderr: everything else."""
-    _SCREEN.print(clean_line(message))
+    """Print one line to stderr: everything else. It may quote what a file holds, so it has an
+    end."""
+    line = clean_line(message)
+    _SCREEN.print(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}...")
 
 
 def annotate(command: str) -> None:

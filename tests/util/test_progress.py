@@ -170,3 +170,8 @@ def test_a_bar_that_is_interrupted_while_it_opens_is_ended(
         pass
     assert not progress._SCREEN._bars
     assert capfd.readouterr().err == ""
+
+
+def test_a_line_that_quotes_a_file_has_an_end(capfd: pytest.CaptureFixture[str]) -> None:
+    log(f"row 3: {'x' * 1_000_000}")
+    assert capfd.readouterr().err == f"row 3: {'x' * 3_993}...\n"

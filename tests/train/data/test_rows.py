@@ -167,6 +167,17 @@ def test_fields_that_nothing_reads_are_named_once(
     assert capsys.readouterr().err.splitlines() == [line]
 
 
+def test_many_and_long_names_of_fields_are_one_short_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(chats("one", **{"x" * 9_999: 1, **{f"f{n}": 1 for n in range(3_000)}}))
+    load_tables(DataSettings(file=file), cache=tmp_path / "cache")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"f0, f1, f2, f3 and 2,996 more (first in {file}:1)")
+    assert f" {'x' * 40}..., f0" in line
+
+
 def measured(sizes: Sequence[int], folder: Path) -> list[dict[str, int]]:
     """Prepare so many rows of some 4,000 tokens, one file after another, in a process of its own;
     what it measured of each."""

@@ -82,7 +82,9 @@ def load_tables(settings: DataSettings, *, cache: Path | None = None) -> Tables:
             write_atomic(report, json.dumps(asdict(survey)))
     survey = Survey(**json.loads(report.read_text(encoding="utf-8")))
     if survey.ignored and os.environ.get("RANK", "0") == "0":
-        fields = ", ".join(survey.ignored)
+        names = [name if len(name) <= 40 else f"{name[:40]}..." for name in survey.ignored]
+        more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+        fields = ", ".join(names[:5]) + more
         first = next(iter(survey.ignored.values()))
         log(f"data: fields of rows that are not read: {fields} (first in {first})")
     train, validation = (_table(folder / f"{part}.arrow", key) for part in _PARTS)

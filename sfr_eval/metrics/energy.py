@@ -103,16 +103,18 @@ def _blocks(
 
 
 def _energy(distances: Floats, style: Integers) -> Floats:
-    """Return the energies of one labelling, shape (n,), or of many, shape (labellings, n)."""
+    """Return the energies of one labelling, shape (n,), or of many, shape (labellings, n), which
+    give each style as many replies as the first does."""
     many = np.atleast_2d(style)
     count, n = many.shape
-    sizes = np.bincount(many[0]).astype(np.float64)  # equal in every permutation
+    sizes = np.bincount(many[0]).astype(np.float64)
     s = len(sizes)
-    member = (many[:, :, None] == np.arange(s)).astype(np.float64)
-    reach = (distances @ member.transpose(1, 0, 2).reshape(n, count * s)).reshape(n, count, s)
-    sums = member.transpose(0, 2, 1) @ reach.transpose(1, 0, 2)  # sum of distances, style x style
-    within = np.einsum("pss->ps", sums) / (sizes * (sizes - 1.0))
-    means = sums / np.outer(sizes, sizes)
-    across = means.sum(axis=(1, 2)) - np.einsum("pss->p", means)
+    member = (many.T[:, :, None] == np.arange(s)).astype(np.float64)  # reply x labelling x style
+    reach = (distances @ member.reshape(n, count * s)).reshape(n, count, s)
+    own = np.take_along_axis(reach, many.T[:, :, None], axis=2)[:, :, 0]  # to those of its style
+    size = sizes[many.T]
+    within = (own / (size * (size - 1.0))).sum(axis=0)  # summed over styles
+    everybody = np.einsum("np,np->p", distances @ (1.0 / size), 1.0 / size)
+    across = everybody - (own / size**2).sum(axis=0)
     # Mean over the s (s - 1) ordered pairs of 2 across - within - within.
-    return np.asarray(2.0 * across / (s * (s - 1)) - 2.0 * within.mean(axis=1))
+    return np.asarray(2.0 * across / (s * (s - 1)) - 2.0 * within / s)

@@ -46,7 +46,7 @@ def _quick_pickle(cls: type[T]) -> type[T]:
     read = attrgetter(*names)
     writers = [getattr(cls, name).__set__ for name in names]
 
-    def state(self: T) -> tuple[object, ...]:
+    def state(self: object) -> tuple[object, ...]:
         values: tuple[object, ...] = read(self)
         return values
 

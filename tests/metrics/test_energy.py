@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sfr_eval.metrics.energy import _energy as energies_of
 from sfr_eval.metrics.energy import cross_style_energy, energy_test
 from tests.metrics.test_semantic import unit_rows
 
@@ -52,3 +53,11 @@ def test_one_text_from_all_styles_has_no_energy() -> None:
     row = np.random.default_rng(0).standard_normal(384).astype(np.float32)
     rows = np.tile(row / np.linalg.norm(row), (9, 1))
     assert cross_style_energy(rows, ["q"] * 9, list("xyz") * 3).tolist() == [0.0]
+
+
+def test_many_labellings_are_measured_as_one_by_one() -> None:
+    rows, styles = unit_rows(5, 12), np.array([0] * 2 + [1] * 3 + [2] * 7)
+    distances = np.linalg.norm(rows[:, None] - rows, axis=-1)
+    many = np.random.default_rng(1).permuted(np.tile(styles, (20, 1)), axis=1)
+    alone = [brute_energy(rows, labelling.tolist()) for labelling in many]
+    assert energies_of(distances, many) == pytest.approx(alone, abs=1e-12)

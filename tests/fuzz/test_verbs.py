@@ -15,7 +15,7 @@ CHEAP = [verb for verb in VERBS if verb.cheap]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def back_in_this_folder() -> Iterator[None]:
+def back_in_this_folder(no_drawing: None) -> Iterator[None]:
     """The commands go to their folders."""
     here = Path.cwd()
     yield

@@ -46,15 +46,16 @@ class Settings(BaseModel):
     group: ClassVar[str] = ""
 
     @classmethod
-    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+    def from_flat(cls, values: Mapping[str, Any], *, where: str = "--") -> Self:
         """Read this group from flat settings, such as a manifest's `config`; others are ignored.
-        Raises UserError for a value that the setting does not take."""
+        Raises UserError for a value that the setting does not take. `where`: the beginning of its
+        name there, that of an option or of a field of a file."""
         try:
             return cls.model_validate(
                 {name: value for name, value in values.items() if name in cls.model_fields}
             )
         except ValidationError as error:
-            raise UserError(one_line(error, where="--")) from None
+            raise UserError(one_line(error, where=where)) from None
 
 
 def parsed_by(parse: Callable[[str], Any]) -> BeforeValidator:

@@ -87,6 +87,8 @@ def test_a_group_is_read_from_flat_settings() -> None:
     assert stored == ScoreSettings(workers=2, layers=(0, 1))
     with pytest.raises(UserError, match=r"^--workers: "):
         ScoreSettings.from_flat({"workers": 0})
+    with pytest.raises(UserError, match=r"^a/manifest\.json: config\.workers: must be at least 1"):
+        ScoreSettings.from_flat({"workers": 0}, where="a/manifest.json: config.")
 
 
 def test_no_window_is_written_none_or_zero() -> None:

@@ -5,7 +5,7 @@ Values come from scores/*.parquet, whole columns at a time, one family when it i
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -95,8 +95,11 @@ class ScoredRun:
 
     def estimate(self, suite: str, metric: str) -> Estimate:
         """Return the first estimate of a metric; all have the same version and signature."""
+        return next(self._estimates(suite, metric))
+
+    def _estimates(self, suite: str, metric: str) -> Iterator[Estimate]:
         estimates = self.suites[suite].estimates.values()
-        return next(estimate for estimate in estimates if estimate.metric == metric)
+        return (estimate for estimate in estimates if estimate.metric == metric)
 
     def values(
         self, suite: str, metric: str, *, most: Mapping[Cell, int] | None = None
@@ -113,7 +116,13 @@ class ScoredRun:
         family = computed_by(info.family, self.suites[suite].metrics)
         name = f"{family}@{self.estimate(suite, metric).version}"
         if not most or info.unit != "sample":
-            return self._family_means(name).get((suite, metric), {})
+            means = self._family_means(name).get((suite, metric))
+            if means is None and any(e.value is not None for e in self._estimates(suite, metric)):
+                raise UserError(
+                    f"{self.folder}: results.json and scores/ disagree ({name}.parquet has no "
+                    f"{metric}); run `sfr-eval score {self.folder}` again"
+                )
+            return means or {}
         rows = self._family(name)
         rows = rows[(rows["metric"] == metric) & (rows["suite"] == suite) & rows["value"].notna()]
         return _means(self._first(rows, most)).get((suite, metric), {})

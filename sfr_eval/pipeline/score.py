@@ -28,7 +28,7 @@ from sfr_eval.settings import (
     RequestSettings,
     ScoreSettings,
 )
-from sfr_eval.store.manifest import Manifest
+from sfr_eval.store.manifest import FILE, Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import require_stored_suites
 from sfr_eval.thinking import parse_think_tags
@@ -159,7 +159,8 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
     chosen = set(ScoreSettings.from_flat(settings).metrics or READ_REWARDS)
     unread = {} if chosen & READ_REWARDS else {"reward_model": None, "reward_threshold": None}
     combined = {**stored.config.stored(), **anew, **unread, **settings}
-    scoring = ScoreSettings.from_flat(combined)
+    read = f"{folder.path / FILE}: config."  # what `settings` says was looked at before
+    scoring = ScoreSettings.from_flat(combined, where=read)
     check_style_data(scoring, suites)
     check_reward(scoring, families(scoring, suites))
     check_references(scoring, suites)
@@ -174,7 +175,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
         manifest,
         families(scoring, suites),
         settings=scoring,
-        serving=EngineSettings.from_flat(combined),
+        serving=EngineSettings.from_flat(combined, where=read),
         model=settings.get("model"),
         on_progress=progress,
     )
@@ -207,7 +208,7 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
             folder=folder,
             manifest=manifest,
             settings=scoring,
-            code=CodeSettings.from_flat(combined),
+            code=CodeSettings.from_flat(combined, where=read),
             forward=forward,
             workers=workers,
             on_progress=progress,

@@ -18,6 +18,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.metrics.table import metric_info
 from sfr_eval.report.scoreboard import CUT, LENGTH
 from sfr_eval.types import Estimate
+from sfr_eval.util.reading import refuse_unstorable
 from sfr_eval.util.untrusted import plain_bytes
 
 MAX_BYTES = 512 * 2**20
@@ -55,6 +56,9 @@ def read_headlines(file: Path) -> Headlines:
     try:
         text = b"[" + b",".join(_rows(raw)) + b"]"
         estimates = _ESTIMATES.validate_json(text)
+        refuse_unstorable(text.decode(), where=str(file))
+    except UserError:  # which is a ValueError
+        raise
     except (ValidationError, ValueError, RecursionError):
         raise UserError(f"{file}: damaged; measure the run anew with sfr-eval score") from None
     return Headlines(estimates=tuple(row for row in estimates if row.value is not None))

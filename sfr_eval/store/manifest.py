@@ -12,7 +12,7 @@ from sfr_eval.errors import UserError
 from sfr_eval.store.primary import PrimaryFamily
 from sfr_eval.thinking import ThinkTags
 from sfr_eval.util.files import write_atomic
-from sfr_eval.util.reading import read_model
+from sfr_eval.util.reading import read_model, refuse_unstorable
 from sfr_eval.util.untrusted import plain_text, whole_text
 
 FILE, SWEEP = "manifest.json", "sweep.json"
@@ -217,7 +217,8 @@ class Manifest(Record):
         """Read the manifest of a folder; None without one. Raises UserError if it is damaged."""
         file = folder / FILE
         try:
-            loaded = json.loads(plain_text(file))
+            text = plain_text(file)
+            loaded = json.loads(text)
         except FileNotFoundError:
             return None
         except NotADirectoryError:
@@ -228,6 +229,7 @@ class Manifest(Record):
             raise UserError(f"{file}: damaged; restore it or choose another --output") from None
         except OSError as error:
             raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+        refuse_unstorable(text, where=str(file))
         if not isinstance(loaded, dict) or loaded.get("format") != FORMAT:
             raise UserError(f"{file}: not a run of this version of sfr-eval")
         return read_model(cls, loaded, where=str(file))

@@ -17,7 +17,7 @@ from sfr_eval.store.unfinished import refuse_unfinished
 from sfr_eval.temperature import OWN_TEMPERATURE, nearest
 from sfr_eval.types import Estimate, SliceEstimate
 from sfr_eval.util.files import write_atomic
-from sfr_eval.util.reading import one_line
+from sfr_eval.util.reading import one_line, refuse_unstorable
 from sfr_eval.util.untrusted import plain_bytes, whole_text
 
 FILE = "results.json"
@@ -185,7 +185,8 @@ class Results(Record):
         if not interrupted and file.exists():
             refuse_unfinished(folder)
         try:
-            return cls.model_validate_json(plain_bytes(file))
+            content = plain_bytes(file)
+            results = cls.model_validate_json(content)
         except FileNotFoundError:
             manifest = Manifest.find(folder)
             shard = manifest and manifest.shard
@@ -207,6 +208,8 @@ class Results(Record):
                 f"{one_line(error, where=f'{file}: ')}; not of this version of sfr-eval: run "
                 f"`sfr-eval score {folder}` again"
             ) from None
+        refuse_unstorable(content.decode(), where=str(file))
+        return results
 
     def save(self, folder: Path) -> None:
         """Replace the results of a folder, atomically. NaN is refused with a ValueError: undefined

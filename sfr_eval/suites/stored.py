@@ -15,7 +15,7 @@ def stored_suite(folder: Path, manifest: Manifest, suite: str) -> Suite | None:
     version = manifest.part(suite).version
     for name in _names(folder, manifest):
         try:
-            loaded = _load(manifest, name)
+            loaded = _load(folder, manifest, name)
         except UserError:
             continue
         if (loaded.id, loaded.version) == (suite, version):
@@ -38,7 +38,7 @@ def require_stored_suites(folder: Path, manifest: Manifest) -> list[Suite]:
             "restore it"
         )
     for name, part in zip(names, manifest.plan, strict=True):
-        suite = _load(manifest, name)
+        suite = _load(folder, manifest, name)
         if suite.version != part.version:
             raise UserError(
                 f"suite {suite.id}: is at version {suite.version}, the run was made with "
@@ -56,8 +56,8 @@ def _names(folder: Path, manifest: Manifest) -> list[str]:
     return [*manifest.config.suite, *own]
 
 
-def _load(manifest: Manifest, name: str) -> Suite:
-    config = manifest.config
-    code = CodeSettings.from_flat(config.stored())
-    sees = TeacherSettings.from_flat(config.stored()).student_sees
+def _load(folder: Path, manifest: Manifest, name: str) -> Suite:
+    config, read = manifest.config, f"{folder / FILE}: config."
+    code = CodeSettings.from_flat(config.stored(), where=read)
+    sees = TeacherSettings.from_flat(config.stored(), where=read).student_sees
     return load_suite(name, personas=config.personas or None, code=code, sees=sees)

@@ -1,6 +1,8 @@
 """Reads and validates files of settings and rows: YAML, JSON, JSONL."""
 
 import json
+import math
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,6 +20,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """In C where libyaml is there, which is ten times as fast."""
 _COUNTED = 10_000  # mistakes, each of which takes a kilobyte while it is described
 _HALF = "a text holds half of a surrogate pair; repair the file"
+_UNUSUAL = re.compile(r"NaN|Infinity|\d[eE]\+?\d{3}|\\u[dD][89a-fA-F]")
 _MOST_VALUES, _MOST_LEVELS = 100_000, 100
 _SHOWN, _LINE = 10, 200  # mistakes that a message of several names; characters of each
 
@@ -98,13 +101,15 @@ def read_versioned(
     """Read a JSON file that we wrote. Raises UserError if it is another file, or of another version
     of the format; the line ends in the remedy."""
     try:
-        loaded = json.loads(plain_text(file))
+        text = plain_text(file)
+        loaded = json.loads(text)
     except OSError as error:
         raise UserError(f"{where}: cannot be read ({error.strerror})") from None
     except UserError:  # which is a ValueError
         raise
     except (ValueError, RecursionError):
         raise UserError(f"{where}: not a JSON file; {remedy}") from None
+    refuse_unstorable(text, where=where)
     if not isinstance(loaded, dict) or loaded.get("format") != version:
         raise UserError(f"{where}: not {what}; {remedy}")
     return read_model(kind, loaded, where=where)
@@ -121,6 +126,22 @@ def read_jsonl(kind: type[Model], file: Path) -> list[Model]:
 
     lines = ((f"{file}:{n}", line) for n, line in bounded_lines(file) if line.strip())
     return gathered((partial(read, line, where) for where, line in lines), where=str(file))
+
+
+def refuse_unstorable(text: str, *, where: str) -> None:
+    """Raise UserError where JSON of ours holds what we never write and nothing can keep: a number
+    that is not finite, or half of a surrogate pair."""
+    if not _UNUSUAL.search(text):
+        return
+
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if not math.isfinite(number):
+            raise UserError(f"{where}: holds a number that is not finite; repair the file")
+        return number
+
+    value = json.loads(text, parse_float=finite, parse_constant=finite)
+    refuse_half_characters(value, where=where)
 
 
 def refuse_half_characters(value: Any, *, where: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from sfr_eval.comparison.compare import compare_runs
@@ -53,6 +55,11 @@ def test_values_are_the_means_of_each_metric_and_prompt(runs: dict[str, Path]) -
     )
 
 
+def lose_length(file: Path) -> None:
+    table = pq.read_table(file)
+    pq.write_table(table.filter(pc.not_equal(table["metric"], "length")), file)
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -63,6 +70,7 @@ def test_values_are_the_means_of_each_metric_and_prompt(runs: dict[str, Path]) -
             lambda run: [f.write_bytes(b"PAR1") for f in (run / "scores").iterdir()],
             "damaged; run `sfr-eval score",
         ),
+        (lambda run: [*map(lose_length, score_files(run))], "disagree .*has no length"),
     ],
 )
 def test_a_folder_that_is_no_scored_run_is_one_line(

@@ -99,6 +99,8 @@ def test_a_manifest_of_another_format_is_refused_in_one_line(old: Path) -> None:
         ({"status": "finished"}, r"status: .*'running', 'complete' or 'partial'.*finished"),
         ({"config": {"limit": "few"}}, r"config\.limit.*: needs a whole number"),
         ({"identity": ["seed"]}, r"identity: needs a mapping"),
+        ({"name": "half \ud83d"}, "half of a surrogate pair"),
+        ({"identity": {"max_tokens": float("inf")}}, "a number that is not finite"),
     ],
 )
 def test_a_wrong_field_is_named_in_one_line(old: Path, changes: dict[str, Any], says: str) -> None:

@@ -1,13 +1,17 @@
 """pytest tests/util/test_reading.py"""
 
+import json
+import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
 from sfr_eval.errors import UserError
 from sfr_eval.suites.spec import QueryRow
-from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping
+from sfr_eval.util.reading import read_jsonl, read_model, read_yaml_mapping, refuse_unstorable
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,44 @@ def test_half_a_character_that_a_rule_quotes_is_one_line() -> None:
 
     with pytest.raises(UserError, match=r"f\.json: a text holds half of a surrogate pair"):
         read_model(Named, {"name": "\ud800"}, where="f.json")
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.text(st.characters() | st.sampled_from("\ud800\udfff"), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+
+
+def storable(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, dict):
+        return all(storable(part) for pair in value.items() for part in pair)
+    return not isinstance(value, list) or all(map(storable, value))
+
+
+@given(_VALUES)
+def test_what_no_file_can_keep_is_refused_and_nothing_else(value: object) -> None:
+    text = json.dumps(value)
+    if storable(value):
+        refuse_unstorable(text, where="file")
+    else:
+        with pytest.raises(UserError, match=r"^file: .*; repair the file"):
+            refuse_unstorable(text, where="file")
+
+
+@pytest.mark.parametrize("text", ["1e999", "[-1E+400]", '{"a": [0.5, 2e309]}', '"\\uDC00"'])
+def test_numbers_that_overflow_and_lone_halves_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="repair the file"):
+        refuse_unstorable(text, where="file")
+
+
+@pytest.mark.parametrize("text", ["1e300", '"NaN and 1e999"', '"\\ud83d\\ude00"', "5e-324"])
+def test_what_only_looks_like_it_is_taken(text: str) -> None:
+    refuse_unstorable(text, where="file")

@@ -25,8 +25,8 @@ from typing import (
 )
 
 from sfr_eval.types import Sample
-from sfr_eval.util.files import append_whole, writing_to
-from sfr_eval.util.untrusted import open_for_append, open_plain, whole_text
+from sfr_eval.util.files import append_whole, lock, writing_to
+from sfr_eval.util.untrusted import open_for_append, open_plain, plain_bytes, whole_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,12 +81,12 @@ class SampleWriter:
 
 @contextmanager
 def appending(file: Path) -> Iterator[Callable[["DataclassInstance"], None]]:
-    """Add rows to a file that an earlier session may have begun, each whole or not at all."""
+    """Add rows to a file that an earlier session may have begun, each whole or not at all. Several
+    processes may do so at once."""
     with writing_to(file.parent):
         file.parent.mkdir(parents=True, exist_ok=True)
         with open_for_append(file) as stream:
-            if _torn(file):  # otherwise the next row would be lost with the torn one
-                append_whole(stream, b"\n")
+            _begin_line(file, stream)
             yield lambda row: append_whole(stream, encode_row(row))
             os.fsync(stream.fileno())
 
@@ -102,13 +102,27 @@ def intact_rows(file: Path, kind: type[Row]) -> Iterator[Row]:
                 yield row
 
 
-def _torn(file: Path) -> bool:
-    """Return whether the last line was cut off while it was written."""
+def _begin_line(file: Path, stream: IO[bytes]) -> None:
+    """Remove what a killed writer left at the end: the next row would be lost with it. It is only
+    ended if it is a whole row, or if somebody else may be about to add the rest."""
+    alone = lock(stream.fileno(), wait=False)
+    rest = _unfinished_line(file)
+    if rest and alone and _checked(rest) is None:
+        stream.truncate(file.stat().st_size - len(rest))
+    elif rest:
+        append_whole(stream, b"\n")
+    lock(stream.fileno(), wait=True, shared=True)  # until it is closed: others do not remove
+
+
+def _unfinished_line(file: Path) -> bytes:
+    """Return the last line if it has no end, else b""."""
     with open_plain(file) as stream:
         if stream.seek(0, os.SEEK_END) == 0:
-            return False
+            return b""
         stream.seek(-1, os.SEEK_END)
-        return stream.read(1) != b"\n"
+        if stream.read(1) == b"\n":
+            return b""
+    return plain_bytes(file).rpartition(b"\n")[2]
 
 
 def encode_row(row: "DataclassInstance") -> bytes:
@@ -121,14 +135,23 @@ def encode_row(row: "DataclassInstance") -> bytes:
 def decode_row(line: bytes, kind: type[Row]) -> Row | None:
     """Return the row of a line, or None if the line is torn or damaged."""
     try:
-        text = line.decode()
-        body, separator, rest = text.rpartition(_CHECKSUM)
-        if not separator or rest.rstrip("\n") != f'{zlib.crc32(body.encode()):08x}"}}':
+        body = _checked(line)
+        if body is None:
             return None
         fields = json.loads(body + "}")
         return None if _misfit(fields, kind) else kind(**fields)
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _checked(line: bytes) -> str | None:
+    """Return what the checksum of a line is of; None if that differs, or there is none."""
+    try:
+        body, separator, rest = line.decode().rpartition(_CHECKSUM)
+        is_whole = rest.rstrip("\n") == f'{zlib.crc32(body.encode()):08x}"}}'
+    except ValueError:
+        return None
+    return body if separator and is_whole else None
 
 
 def sample_from(row: dict[str, Any]) -> Sample:

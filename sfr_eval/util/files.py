@@ -59,7 +59,7 @@ def _temporary(file: Path) -> Iterator[Path]:
         temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}.part")
         try:  # before the file exists: Ctrl-C may come as soon as it does
             with os.fdopen(os.open(temporary, flags, 0o666), "r+b") as stream:
-                _lock(stream.fileno(), wait=True)
+                lock(stream.fileno(), wait=True)
                 if os.fstat(stream.fileno()).st_nlink:  # else removed before it was locked
                     yield temporary
                     return
@@ -82,16 +82,17 @@ def _remove_unlocked(path: Path) -> None:
     flags = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR | os.O_NONBLOCK
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        if _lock(descriptor, wait=False):
+        if lock(descriptor, wait=False):
             shutil.rmtree(path) if is_folder else path.unlink()
     finally:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, *, wait: bool) -> bool:
+def lock(descriptor: int, *, wait: bool, shared: bool = False) -> bool:
     """Lock a file until it is closed. Returns whether it is locked."""
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True
@@ -119,7 +120,7 @@ def scratch_folder(folder: Path) -> Path:
         scratch = folder.with_name(f".{folder.name}-{secrets.token_hex(8)}")
         scratch.mkdir()
         descriptor = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        _lock(descriptor, wait=True)
+        lock(descriptor, wait=True)
         _scratch_locks[scratch] = descriptor
         if os.fstat(descriptor).st_nlink:  # else removed before it was locked
             return scratch

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfr_eval.judges.votes import Judgement
-from sfr_eval.store.rows import decode_row, encode_row, to_table, unstorable
+from sfr_eval.store.rows import (
+    appending,
+    decode_row,
+    encode_row,
+    intact_rows,
+    to_table,
+    unstorable,
+)
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.types import Sample
 from tests.store.conftest import sample
@@ -94,6 +101,31 @@ def test_a_last_line_cut_at_any_byte_is_dropped_not_damage(tmp_path: Path) -> No
             # Whole without its newline is still whole: the checksum says so.
             assert rows == ([kept, torn] if cut >= len(line) - 1 else [kept]), cut
             assert folder.damaged == []
+
+
+def test_a_line_cut_at_any_byte_is_gone_when_the_next_is_added(tmp_path: Path) -> None:
+    kept, torn, new = (encode_row(sample(number, "some words")) for number in (1, 2, 3))
+    file = tmp_path / "rows.jsonl"
+    for cut in range(len(torn) + 1):
+        file.write_bytes(kept + torn[:cut])
+        with appending(file) as append:
+            append(sample(3, "some words"))
+        rest = torn if cut >= len(torn) - 1 else b""  # whole without its newline is still whole
+        assert file.read_bytes() == kept + rest + new, cut
+
+
+def test_what_may_be_half_of_another_writers_line_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    with appending(file) as append, file.open("ab") as theirs:
+        append(sample(1))
+        theirs.write(encode_row(sample(2))[:20])
+        theirs.flush()
+        before = file.read_bytes()
+        with appending(file) as append_too:
+            append_too(sample(3))
+        append(sample(4))
+    assert file.read_bytes().startswith(before + b"\n")
+    assert list(intact_rows(file, Sample)) == [sample(1), sample(3), sample(4)]
 
 
 @pytest.mark.parametrize(

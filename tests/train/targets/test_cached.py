@@ -1,7 +1,9 @@
 """The cache of targets: correct numbers, each text encoded once, complete or absent."""
 
 import multiprocessing
+import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -263,6 +265,39 @@ def test_an_incomplete_index_is_rebuilt_from_the_texts(tmp_path: Path) -> None:
     again = WordEncoder()
     assert build(rows([1, 2, 3]), tmp_path, again).counts.states == 2
     assert again.calls == []
+
+
+def _build_until(name: str, folder: str) -> None:
+    """Builds, and dies right before it removes a folder of this name."""
+    remove = shutil.rmtree
+
+    def removed(path: Path, **options: Any) -> None:
+        if Path(path).name == name or Path(path).parent.name == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        remove(path, **options)
+
+    shutil.rmtree = removed  # type: ignore[assignment]
+    build(rows([1, 2, 3]), Path(folder))
+
+
+@pytest.mark.parametrize("name", ["build", "workers"])
+def test_what_a_build_left_that_was_killed_at_its_end_goes(name: str, tmp_path: Path) -> None:
+    whole = build(rows([1, 2, 3]), tmp_path / "whole").folder
+    worker = multiprocessing.get_context("fork").Process(
+        target=_build_until, args=(name, str(tmp_path / "killed"))
+    )
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == -signal.SIGKILL
+    again = WordEncoder()
+    build(rows([1, 2, 3]), tmp_path / "killed", again)
+    assert again.calls == []
+    left, there = (
+        sorted(str(file.relative_to(tmp_path / top)) for file in (tmp_path / top).rglob("*"))
+        for top in ("killed", "whole")
+    )
+    assert left == there
+    assert (whole / "meta.json").is_file()
 
 
 OTHERS = {

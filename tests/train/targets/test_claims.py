@@ -35,6 +35,53 @@ def test_work_of_a_worker_that_has_left_is_free(tmp_path: Path) -> None:
         assert not list((tmp_path / "claims").iterdir())
 
 
+def _killed_at(step: str, folder: str) -> None:
+    """Dies right before it writes, or links, a file of this name."""
+    whole, link = Path.write_text, os.link
+
+    def write(file: Path, text: str) -> int:
+        if file.name == step:
+            file.touch() if step == "token" else None
+            os.kill(os.getpid(), signal.SIGKILL)
+        return whole(file, text)
+
+    def linked(source: Path, place: Path) -> None:
+        link(source, place)
+        if place.name == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Path.write_text, os.link = write, linked  # type: ignore[assignment, method-assign]
+    with Worker(Path(folder)) as worker:
+        worker.claim("piece")
+
+
+@pytest.mark.parametrize("step", ["beat", "token", "piece.0"])
+def test_a_worker_that_was_killed_at_any_step_is_cleared_away_at_once(
+    step: str, tmp_path: Path
+) -> None:
+    process = multiprocessing.get_context("fork").Process(
+        target=_killed_at, args=(step, str(tmp_path))
+    )
+    process.start()
+    process.join()
+    assert len(list((tmp_path / "workers").iterdir())) == 1
+    with Worker(tmp_path) as worker:
+        assert list((tmp_path / "workers").iterdir()) == [tmp_path / "workers" / worker.token]
+        assert worker.claim("piece")
+
+
+def test_where_there_are_no_links_a_claim_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with Worker(tmp_path) as one, Worker(tmp_path) as two:
+        assert one.claim("piece")
+        assert not two.claim("piece")
+
+
 def _claim_and_wait(folder: str, started: Any, signals: Any) -> None:
     with Worker(Path(folder)) as worker:
         assert worker.claim("piece")
@@ -106,9 +153,7 @@ def test_a_claim_that_is_being_written_is_held(
     with Worker(tmp_path) as one, Worker(tmp_path) as two:
         (tmp_path / "claims" / "piece.0").touch()  # and its writer was killed
         assert not one.claim("piece")
-        beat = tmp_path / "workers" / two.token / "beat"
         (tmp_path / "claims" / "other.0").write_text(two.token)
-        beat.write_text(beat.read_text()[:9])
         assert not one.claim("other")
         time.sleep(0.4)
         assert one.claim("piece")

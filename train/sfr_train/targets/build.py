@@ -42,6 +42,8 @@ from sfr_train.targets.text_store import (
     shard_name,
 )
 
+SCRATCH = "build"
+"""In the folder of the targets: what only their build needs."""
 PIECES = (1_024, 8_192)
 """Least and most texts that are encoded together: enough to sort by length, few enough to lose in a
 kill. In between, a 64th of what is missing, so that many processes have work."""
@@ -62,6 +64,11 @@ class Plan:
     shards: frozenset[str]
 
 
+def claim_prefix(folder: Path) -> str:
+    """Return how the names of all claims on pieces of a build begin."""
+    return f"{folder.name}-"
+
+
 class Build:
     """One process's part in the targets of one data set."""
 
@@ -76,7 +83,7 @@ class Build:
         store: TextStore,
         worker: Worker,
     ) -> None:
-        self._folder, self._scratch = folder, folder / "build"
+        self._folder, self._scratch = folder, folder / SCRATCH
         self._dataset, self._tokenizer, self._settings = dataset, tokenizer, settings
         self._encoder, self._store, self._worker = encoder, store, worker
         self._blocks = self._scratch / "blocks"
@@ -96,7 +103,7 @@ class Build:
     # Sharing
 
     def _share(self, title: str, sizes: Mapping[str, int], work: Any, done: Any) -> None:
-        prefix = f"{self._folder.name}-"
+        prefix = claim_prefix(self._folder)
         pieces = {prefix + name: size for name, size in sizes.items()}
 
         def finished() -> Set[str]:

@@ -32,7 +32,7 @@ from sfr_eval.util.progress import log
 from sfr_train.data.tokens import vocabulary
 from sfr_train.output_folder import DISK_FULL
 from sfr_train.targets.blocks import ROWS, rows_of
-from sfr_train.targets.build import Build
+from sfr_train.targets.build import SCRATCH, Build, claim_prefix
 from sfr_train.targets.claims import Worker, is_speaker
 from sfr_train.targets.counts import Counts
 from sfr_train.targets.segments import TargetSettings, key_settings
@@ -170,6 +170,9 @@ def load_or_build(
                 lost += 1
                 if lost > _LOSSES:
                     raise
+    # What a build left that was killed once its index was there.
+    shutil.rmtree(folder / SCRATCH, ignore_errors=True)
+    Worker(cache / "targets").clear_up(claim_prefix(folder))
     targets = Targets(folder, settings, shards)
     counts = targets.counts
     if is_speaker():

@@ -2,24 +2,28 @@
 
     claims/<name>.<n>       token of the worker that has claimed a piece of work; highest n counts
     workers/<token>/beat    who that is; its time stamp is renewed every five seconds
+    workers/<token>/token   what its claims say: they are links to it, so they are never half there
     workers/<token>/...     its unfinished files, renamed to their place once they are whole
 
 A claim is a file that only one process can create, which holds on NFS, too; no lock of the
-operating system is needed. A worker is gone if its folder is, if its process was on this machine
+operating system is needed. A token tells machine and process, so that a worker that was killed is
+known whatever it had written. A worker is gone if its folder is, if its process was on this machine
 and has ended, or if its beat stands still for two minutes; its work may then be claimed with the
 next n.
 Claims only save work: a piece that is done twice is written twice with the same content.
 """
 
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Set
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +31,7 @@ from sfr_eval.util.progress import Bar
 
 _BEAT = 5.0  # seconds
 _GONE = 120.0  # seconds without a beat; NFS may show a time stamp a minute late
+_TOKEN = re.compile(r"([0-9a-f]{8})-(\d+)-(\d*)-[0-9a-f]{16}")
 _POLLS = (0.02, 2.0)  # seconds, doubled from first to last while nothing happens
 
 
@@ -35,7 +40,8 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self._claims, self._workers = folder / "claims", folder / "workers"
-        self.token = secrets.token_hex(8)
+        pid = os.getpid()
+        self.token = f"{_machine_id()}-{pid}-{_born(pid)}-{secrets.token_hex(8)}"
         self._home = self._workers / self.token
         self._stamps: dict[str, tuple[int, float]] = {}  # name -> time stamp, when first seen
         self._ended = threading.Event()
@@ -44,10 +50,10 @@ class Worker:
         self._claims.mkdir(parents=True, exist_ok=True)
         self._home.mkdir(parents=True)
         beat = self._home / "beat"
-        beat.write_text(json.dumps({**_machine(), "pid": os.getpid(), "born": _born(os.getpid())}))
+        beat.write_text(json.dumps({**_machine(), "pid": os.getpid()}))
+        (self._home / "token").write_text(self.token)
         threading.Thread(target=self._renew, args=(beat,), daemon=True).start()
-        for folder in self._workers.iterdir():
-            self.is_alive(folder.name)  # removes what those that were killed here have left
+        self._clear_away()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,11 +87,19 @@ class Worker:
         if token is not None and self._holds(f"{name}.{number}", token):
             return False
         try:
-            with (self._claims / f"{name}.{number + 1}").open("x") as stream:
-                stream.write(self.token)
-        except FileExistsError:
-            return False
+            self._put(self._claims / f"{name}.{number + 1}")
+        except FileExistsError:  # another's; or ours, if the first answer of a server was lost
+            return self._last_claim(name)[1] == self.token
         return True
+
+    def _put(self, claim: Path) -> None:
+        try:
+            os.link(self._home / "token", claim)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links, or another worker took us for gone
+            with claim.open("x") as stream:
+                stream.write(self.token)
 
     def release(self, name: str) -> None:
         """Give a claim back, and remove those of workers that are gone."""
@@ -97,6 +111,18 @@ class Worker:
         for file in self._claims.iterdir():
             if file.stem in names:
                 file.unlink(missing_ok=True)
+
+    def clear_up(self, prefix: str) -> None:
+        """Remove what killed workers left, and claims on finished work, whose names begin so. The
+        folder may be read-only."""
+        with suppress(OSError):
+            for file in self._claims.glob(f"{prefix}*"):
+                file.unlink(missing_ok=True)
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        for folder in self._workers.glob("*"):
+            self.is_alive(folder.name)  # removes that of a worker that was killed here
 
     def holder(self, name: str) -> str:
         """Return who has claimed a piece of work, as `process 123 on node1`; "" if nobody has."""
@@ -124,14 +150,14 @@ class Worker:
         """Return whether a worker still works, as far as can be seen from here."""
         if token == self.token:
             return True
+        told = _TOKEN.fullmatch(token)
+        if told and told[1] == _machine_id() and _born(int(told[2])) != told[3]:
+            shutil.rmtree(self._workers / token, ignore_errors=True)
+            return False
         try:
             with (self._workers / token / "beat").open() as stream:  # opening asks the server
-                text, stamp = stream.read(), os.fstat(stream.fileno()).st_mtime_ns
+                stamp = os.fstat(stream.fileno()).st_mtime_ns
         except (FileNotFoundError, NotADirectoryError):
-            return False
-        beat = json.loads(text) if text.endswith("}") else {}  # else not whole yet
-        if beat.items() >= _machine().items() and _born(beat["pid"]) != beat["born"]:
-            shutil.rmtree(self._workers / token, ignore_errors=True)
             return False
         return self._moves(token, stamp)
 
@@ -205,6 +231,10 @@ def _machine() -> dict[str, str | int]:
         "boot": boot.read_text().strip() if boot.is_file() else "",
         "space": space.stat().st_ino if space.exists() else 0,
     }
+
+
+def _machine_id() -> str:
+    return hashlib.sha256(json.dumps(_machine()).encode()).hexdigest()[:8]
 
 
 def _born(pid: int) -> str:

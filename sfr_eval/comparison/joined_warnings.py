@@ -23,11 +23,6 @@ class JoinedWarning:
     kind: Kind = "warning"
 
     @property
-    def is_mismatch(self) -> bool:
-        """Whether it is of what should be equal and is not."""
-        return self.kind == "mismatch"
-
-    @property
     def line(self) -> str:
         """The line as the terminal shows it."""
         return f"{self.kind}: {self.text}"

@@ -23,8 +23,8 @@ class Attack:
     """An edit of replies and what must be said about it.
 
     `spoils`: what the replies lose; nothing if they are as good and as varied as before. `names`: a
-    warning names the reason if it holds one of these words, in any case; none for a harmless edit
-    that needs no warning.
+    warning or verdict names the reason if it holds one of these words, in any case, the attacked
+    run being called `candidate`; none for a harmless edit that needs no warning.
     """
 
     id: str
@@ -39,11 +39,12 @@ class Attack:
         return not self.spoils
 
 
-_OFF_TOPIC = ("own question", "lower quality", "relevance lower")
-_NOISE = ("word order", "order of the words", "noise")
-_LENGTH = ("length", "longer", "shorter")
-_ALIKE = ("alike", "same", "copies", "less varied")
-_STYLE = ("persona", "style")
+_OFF_TOPIC = ("few replies are recognised", "lower relevance", "relevance lower", "less relevant")
+_NOISE = ("order of the words tells less in candidate", "worse formed", "as in word salad")
+_LENGTH = ("differ in length",)
+_ALIKE = ("less varied",)
+_STYLE = ("less in style",)
+_REFUSED = ("refuse to answer",)
 
 ATTACKS: dict[str, Attack] = {
     attack.id: attack
@@ -57,7 +58,7 @@ ATTACKS: dict[str, Attack] = {
         Attack(id="other_answer_first", title="A reply to another question before each",
                spoils=("quality",), edit=edits.after_another_answer, names=(*_OFF_TOPIC, *_LENGTH)),
         Attack(id="half_empty", title="Half of them empty",
-               spoils=("quality",), edit=half(each(text_edits.empty)), names=("empty",)),
+               spoils=("quality",), edit=half(each(text_edits.empty)), names=("are empty",)),
         Attack(id="noise_5", title="5 % of the words replaced by words of the run",
                spoils=("quality",), edit=noise(0.05), names=_NOISE),
         Attack(id="noise_20", title="20 % of the words replaced by words of the run",
@@ -74,14 +75,14 @@ ATTACKS: dict[str, Attack] = {
                spoils=("quality", "style"), edit=each(text_edits.letters),
                names=(*_NOISE, *_OFF_TOPIC)),
         Attack(id="refusals", title="A refusal in eight wordings",
-               spoils=("quality", "style"), edit=instead(REFUSALS), names=("refus",)),
+               spoils=("quality", "style"), edit=instead(REFUSALS), names=_REFUSED),
         Attack(id="half_refusals", title="Half of them refusals",
-               spoils=("quality",), edit=half(instead(REFUSALS)), names=("refus",)),
+               spoils=("quality",), edit=half(instead(REFUSALS)), names=_REFUSED),
         Attack(id="refusal_languages", title="A refusal in eight languages",
                spoils=("quality", "style"), edit=instead(REFUSAL_IN_LANGUAGES),
-               names=("refus", "language")),
+               names=(*_REFUSED, "are in another language")),
         Attack(id="cut_in_a_word", title="Cut within a word, half way",
-               spoils=("quality",), edit=each(text_edits.cut_in_a_word), names=(*_LENGTH, "cut")),
+               spoils=("quality",), edit=each(text_edits.cut_in_a_word), names=_LENGTH),
         Attack(id="first_ten_words", title="First ten words only",
                spoils=("quality",), edit=each(text_edits.first_words(10)), names=_LENGTH),
         Attack(id="one_text", title="One reply to each prompt, copied",
@@ -126,6 +127,6 @@ def attacks_on(queries: Mapping[str, str]) -> dict[str, Attack]:
         title="The question and the last sentence of the reply",
         spoils=("quality", "variety"),
         edit=edits.prompt_repeated(queries),
-        names=("prompt", "question"),
+        names=("repeat their prompt",),
     )
     return ATTACKS | {attack.id: attack}

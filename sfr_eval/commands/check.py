@@ -8,6 +8,7 @@ import click
 from sfr_eval.commands.options import PATH, json_option, output_option
 from sfr_eval.errors import UserError
 from sfr_eval.util.progress import log, say
+from sfr_eval.util.terminal import sentence_lines
 
 
 @click.command()
@@ -63,8 +64,12 @@ def check(
         files = [file and _beside(file, run.name if swept else "") for file in (output, junit)]
         write_gate(result, output=files[0] or output, junit=files[1], environment=os.environ)
         for line in show_gate(result, as_json=as_json, environment=os.environ):
-            shown = f"{run.name}: {line}" if swept else line
-            (log if as_json or not result.rows else say)(shown)
+            whole = f"{run.name}: {line}" if swept else line
+            if as_json or not result.rows:
+                log(whole)
+                continue
+            for part in sentence_lines(whole):
+                say(part)
         exit_codes.append(result.exit_code)
     return max(exit_codes)
 

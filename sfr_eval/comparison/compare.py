@@ -26,6 +26,7 @@ from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.loss_of_variety import losses_of_variety
 from sfr_eval.comparison.matched import matched_qualities
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
+from sfr_eval.comparison.notes import notes
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.result import Comparison, Pair, SuiteComparison
 from sfr_eval.comparison.run_pairs import open_pairs
@@ -82,7 +83,7 @@ def compare_runs(
         different = [
             mismatch
             for mismatch in mismatches(conditions(first, chosen), conditions(second, chosen))
-            if not mismatch.is_compared  # which labels and warnings name
+            if not mismatch.is_compared  # which labels and notes name
         ]
         if different and not allow_mismatch:
             raise UserError(refusal(first, second, different))
@@ -92,7 +93,7 @@ def compare_runs(
     rows = iter(decided([row for draft in drafts for row in draft.rows], alpha=level))
     pairs = [_pair(draft, rows, similarity=similarity) for draft in drafts]
     if paired.left_out:
-        pairs[0] = replace(pairs[0], warnings=(*pairs[0].warnings, *paired.left_out))
+        pairs[0] = replace(pairs[0], notes=(*pairs[0].notes, *paired.left_out))
     return Comparison(
         pairs=tuple(pairs),
         alpha=level,
@@ -172,6 +173,7 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow], *, similarity: bool) -> 
         second=draft.second.label,
         mismatches=tuple(draft.mismatches),
         warnings=tuple(warnings(draft.first, draft.second, draft.unequal, families=draft.families)),
+        notes=tuple(notes(draft.first, draft.second)),
         suites=tuple(
             _suite(
                 draft,

@@ -19,6 +19,7 @@ from sfr_eval.comparison.groups import Folder, RunGroup, equal_weights, open_gro
 from sfr_eval.comparison.lengths import UnequalLengths, unequal_lengths
 from sfr_eval.comparison.looks import alpha_after, looks
 from sfr_eval.comparison.mismatch import Mismatch, conditions, mismatches
+from sfr_eval.comparison.notes import notes
 from sfr_eval.comparison.pairing import shared_temperatures, unequal_prompts
 from sfr_eval.comparison.replicates import Replicated, measure_groups
 from sfr_eval.comparison.result import Comparison, Group, Pair, SuiteComparison
@@ -196,6 +197,7 @@ def _pair(draft: _Draft, rows: Iterator[DifferenceRow]) -> Pair:
         second=draft.sides.second.name,
         mismatches=tuple(draft.mismatches),
         warnings=tuple(dict.fromkeys(lines)),
+        notes=tuple(dict.fromkeys(line for run in others for line in notes(first, run))),
         suites=tuple(
             _suite(draft, suite, [row for row in finished if row.suite == suite])
             for suite in draft.metrics

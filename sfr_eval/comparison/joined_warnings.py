@@ -1,10 +1,18 @@
-"""Mismatches and warnings of all pairs, said once where they are about several of them."""
+"""Mismatches, warnings and notes of all pairs, said once where they are about several of them."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from sfr_eval.comparison.result import Comparison
+from sfr_eval.comparison.result import Comparison, Pair
+
+Kind = Literal["mismatch", "warning", "note"]
+"""A mismatch was allowed; a warning says why a difference may not be what it seems; a note takes
+nothing from it."""
+
+KINDS: tuple[Kind, ...] = ("mismatch", "warning", "note")
+"""By gravity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,41 +20,41 @@ class JoinedWarning:
     """One line, with the names of those that it is about."""
 
     text: str
-    is_mismatch: bool = False
+    kind: Kind = "warning"
 
     @property
     def line(self) -> str:
         """The line as the terminal shows it."""
-        return f"mismatch: {self.text}" if self.is_mismatch else self.text
+        return f"{self.kind}: {self.text}"
 
 
 def joined_warnings(comparison: Comparison) -> list[JoinedWarning]:
-    """Return what is to be said, mismatches first, otherwise in order of appearance."""
-    owners: dict[tuple[bool, str], list[str]] = {}
-    for pair in comparison.pairs:
-        lines = [(True, str(mismatch)) for mismatch in pair.mismatches]
-        lines += [(False, line) for line in pair.warnings]
-        for line in dict.fromkeys(lines):
-            owners.setdefault(line, []).append(pair.second)
+    """Return what is to be said, mismatches first and notes last, otherwise in order of
+    appearance."""
     names = [run.label for run in comparison.runs]
     names += [group.name for group in comparison.groups]
-    texts = {}
-    for is_mismatch in (True, False):
-        of_some = {
-            line: seconds
-            if len(seconds) < len(comparison.pairs) and not _named(line, names)
-            else []
-            for (kind, line), seconds in owners.items()
-            if kind == is_mismatch
-        }
-        texts[is_mismatch] = _merged(
-            [f"{listed(who)}: {line}" if who else line for line, who in of_some.items()], names
-        )
     return [
-        JoinedWarning(text=text, is_mismatch=is_mismatch)
-        for is_mismatch, lines in texts.items()
-        for text in lines
+        JoinedWarning(text=text, kind=kind)
+        for kind in KINDS
+        for text in _merged(list(_attributed(comparison, kind, names)), names)
     ]
+
+
+def _attributed(comparison: Comparison, kind: Kind, names: Collection[str]) -> Iterator[str]:
+    """Yield the lines of one kind; those of some pairs only name them."""
+    owners: dict[str, list[str]] = {}
+    for pair in comparison.pairs:
+        for line in dict.fromkeys(_lines(pair, kind)):
+            owners.setdefault(line, []).append(pair.second)
+    for line, seconds in owners.items():
+        whole = len(seconds) == len(comparison.pairs) or _named(line, names)
+        yield line if whole else f"{listed(seconds)}: {line}"
+
+
+def _lines(pair: Pair, kind: Kind) -> Sequence[str]:
+    if kind == "mismatch":
+        return [str(mismatch) for mismatch in pair.mismatches]
+    return pair.warnings if kind == "warning" else pair.notes
 
 
 def _merged(lines: Sequence[str], names: Collection[str]) -> list[str]:

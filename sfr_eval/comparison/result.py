@@ -54,8 +54,9 @@ class Pair:
     first: str  # labels
     second: str
     mismatches: tuple[Mismatch, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # why what is said of them may not hold
     suites: tuple[SuiteComparison, ...]
+    notes: tuple[str, ...] = ()  # what is good to know, and takes nothing from it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ class Comparison:
                     "a": pair.first,
                     "b": pair.second,
                     "mismatches": [asdict(mismatch) for mismatch in pair.mismatches],
-                    "cautions": list(pair.warnings),
+                    "cautions": [*pair.warnings, *pair.notes],
                     "suites": [_suite_dict(suite) for suite in pair.suites],
                 }
                 for pair in self.pairs

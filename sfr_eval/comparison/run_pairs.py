@@ -19,7 +19,7 @@ class RunPairs:
 
     runs: tuple[ScoredRun, ...]
     pairs: tuple[tuple[ScoredRun, ScoredRun], ...]
-    left_out: tuple[str, ...] = ()  # decoders that only one of the sweeps has, as warnings
+    left_out: tuple[str, ...] = ()  # decoders that only one of the sweeps has, as notes
 
 
 def open_pairs(

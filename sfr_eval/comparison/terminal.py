@@ -1,11 +1,11 @@
-"""A comparison on the terminal: it fits 80 columns, and 25 lines for three runs."""
+"""A comparison on the terminal: it fits 80 columns, and 25 lines for three runs that need no
+warning."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sfr_eval.comparison.board import board
-from sfr_eval.comparison.joined_warnings import joined_warnings
+from sfr_eval.comparison.joined_warnings import JoinedWarning, joined_warnings
 from sfr_eval.comparison.overview import (
     HEADLINES,
     MetricRow,
@@ -23,12 +23,14 @@ from sfr_eval.report.numbers import Interval
 from sfr_eval.report.scoreboard import CUT, LENGTH
 from sfr_eval.util import output
 from sfr_eval.util.progress import say
-from sfr_eval.util.terminal import print_json
+from sfr_eval.util.terminal import print_json, wrapped
 
 WIDTH = 80
 MOST_NOTES = 3
+"""Notes that are shown; the others are counted. All mismatches and warnings are shown, whole."""
 MOST_LINES = 24
-"""Lines for up to three runs; each further run may add two."""
+"""Lines for up to three runs; each further run may add two. For warnings, headline metrics give way
+first; then the lines become more."""
 
 _MARKS = {"gain": "+", "loss": "-", "equal": "=", "inconclusive": "?"}
 LEGEND = "+ better, - worse, = equal, ? inconclusive; rows without a mark: exploratory"
@@ -38,14 +40,12 @@ _SHORT = {LENGTH: "length", CUT: "cut"}
 
 def show_comparison(comparison: Comparison, *, as_json: bool) -> list[str]:
     """Print the tables, or JSON. Returns the lines that belong beside them, for stderr with JSON:
-    mismatches that were allowed, warnings, and what is said of each run."""
-    notes = [
-        one.line if one.is_mismatch else f"note: {one.line}" for one in joined_warnings(comparison)
-    ]
+    mismatches that were allowed, warnings, notes, and what is said of each run."""
+    warnings = joined_warnings(comparison)
     if as_json:
         print_json(comparison.as_dict())
-        return notes
-    shown, said = list(_few(notes)), []
+        return [one.line for one in warnings]
+    shown, said = list(_shown(warnings)), []
     for suite in suite_ids(comparison):
         after = _said(comparison, suite, with_letters=False)
         table = _table(comparison, suite, used=len(after) + len(shown))
@@ -63,12 +63,14 @@ class _Table:
     with_letters: bool
 
 
-def _few(notes: Sequence[str]) -> Iterator[str]:
-    """Yield the first notes, a line each."""
-    for note in notes[:MOST_NOTES]:
-        yield textwrap.shorten(note, _width(), placeholder=" ...")
+def _shown(warnings: Sequence[JoinedWarning]) -> Iterator[str]:
+    """Yield the mismatches and warnings, then the first notes, wrapped."""
+    notes = [one for one in warnings if one.kind == "note"]
+    for one in warnings:
+        if one.kind != "note" or one in notes[:MOST_NOTES]:
+            yield from _wrapped(one.line)
     if len(notes) > MOST_NOTES:
-        yield f"note: {len(notes) - MOST_NOTES} more on the page"
+        yield f"note: {len(notes) - MOST_NOTES} more in compare.html"
 
 
 def _width() -> int:
@@ -227,16 +229,7 @@ def _sentences(comparison: Comparison, suite: str, *, with_letters: bool) -> Ite
 
 
 def _wrapped(text: str) -> list[str]:
-    from rich.cells import cell_len
-
-    wide = cell_len(text) - len(text)  # characters that take two columns
-    return textwrap.wrap(
-        text,
-        max(WIDTH // 2, _width() - wide),
-        subsequent_indent="    ",
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
+    return wrapped(text, width=_width())
 
 
 def beside(suite: SuiteComparison) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""What a reader must know about two runs before believing their difference, a line each."""
+"""What a reader must know about two runs before believing their difference, a line each. What is
+good to know but takes nothing from it is in `notes.py`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -6,9 +7,10 @@ from dataclasses import dataclass
 
 from sfr_eval.comparison.family import Family
 from sfr_eval.comparison.lengths import lengths_of_runs
-from sfr_eval.comparison.mismatch import NEAR_BACKENDS, compared_signature
+from sfr_eval.comparison.mismatch import compared_signature
 from sfr_eval.comparison.pairing import at
 from sfr_eval.comparison.runs import ScoredRun
+from sfr_eval.comparison.setups import apart_in, same_texts, same_weights, setup_differences
 from sfr_eval.report.course import beyond_the_encoder
 from sfr_eval.report.encoder_warnings import unreadable
 from sfr_eval.report.relevance_warnings import relevance_warnings
@@ -16,7 +18,6 @@ from sfr_eval.report.reply_warnings import MANY, orders_apart, reply_warnings
 from sfr_eval.report.style_warnings import style_warnings
 from sfr_eval.report.verdict import synthetic_style
 from sfr_eval.report.warnings import incomplete, programs_lost, undeclared_thinking
-from sfr_eval.store.manifest import Manifest
 from sfr_eval.types import Cell
 
 LISTED = 5
@@ -73,7 +74,7 @@ def _unequal(runs: _Runs) -> Iterator[str]:
             names = sorted(f"{query}/{persona}".rstrip("/") for query, persona in here)
             yield (
                 f"{suite}, T = {t:g}: {len(names):,} prompts have unequal numbers of replies "
-                f"({_listed(names)}). Means over replies take equally many; values of whole "
+                f"({listed_names(names)}). Means over replies take equally many; values of whole "
                 "prompts are left out there."
             )
 
@@ -174,129 +175,25 @@ def _models(runs: _Runs) -> Iterator[str]:
     for run in runs.both:
         if not isinstance(run.identity.sampling, dict):
             yield f"{run.label}: the sampling settings are unknown, so they cannot be checked."
-    setups: list[tuple[str, str, str]] = []
-    for name, read in _SETUP.items():
-        one, two = (read(run.manifest) for run in runs.both)
-        if one is not None and two is not None and one != two:
-            setups.append((name, one, two))
-    decoders = [run.identity.decoder_name for run in runs.both]
-    other_decoder = None not in decoders and decoders[0] != decoders[1]
-    if runs.first.fingerprint == runs.second.fingerprint:
-        seeds = [run.identity.seed for run in runs.both]
-        apart = [name for name, _, _ in setups]
-        apart += ["decoder"] if other_decoder else []
-        apart += ["seed"] if seeds[0] != seeds[1] else []
-        if _same_texts(runs) and not apart:
-            yield "Both runs hold the same replies: one run, seen twice."
-        elif _same_texts(runs):
+    differing = setup_differences(runs.first, runs.second)
+    if same_weights(runs.first, runs.second) and same_texts(runs.first, runs.second):
+        apart = apart_in(runs.first, runs.second)
+        if apart:
             yield (
                 "Both runs are of the same weights and hold the same replies, although their "
                 f"{' and '.join(apart)} {'differ' if len(apart) > 1 else 'differs'}."
             )
-        elif apart in (["seed"], []):
-            yield f"Both runs are of the same weights, with seeds {seeds[0]} and {seeds[1]}."
         else:
-            yield f"Both runs are of the same weights; they differ in {' and '.join(apart)}."
-    if other_decoder:
+            yield "Both runs hold the same replies: one run, seen twice."
+    for one in differing:
         yield (
-            f"The decoders differ ({decoders[0]}; {decoders[1]}): what is claimed here is of "
-            "checkpoint and decoder together."
-        )
-    for name, one, two in setups:
-        yield (
-            f"The {name} differs: {one} in {runs.first.label}, {two} in {runs.second.label}. "
-            "It may cause some of the difference."
+            f"The {one.what} differs: {one.first} in {runs.first.label}, {one.second} in "
+            f"{runs.second.label}. It may cause some of the difference."
         )
 
 
-def _same_texts(runs: _Runs) -> bool:
-    """Return whether all replies that both runs have are the same texts."""
-    texts = [
-        {(s.suite, s.cell, s.index): s.text for s in run.samples if s.has_text} for run in runs.both
-    ]
-    shared = texts[0].keys() & texts[1].keys()
-    return bool(shared) and all(texts[0][key] == texts[1][key] for key in shared)
-
-
-def template_in_use(manifest: Manifest) -> str | None:
-    """Return the hash of the chat template of a run, `none` for completions; None if unknown."""
-    if manifest.sampler is not None and manifest.sampler.template is not None:
-        return manifest.sampler.template
-    identity = manifest.identity.chat_template
-    return None if identity == "tokenizer" else identity
-
-
-def _stated(manifest: Manifest, value: object, default: str) -> str | None:
-    """Return what a run says of its template, which has the default where it says nothing; None if
-    it knows nothing of its template."""
-    known = manifest.identity.chat_template is not None
-    return str(value or default) if known else None
-
-
-_SETUP: dict[str, Callable[[Manifest], str | None]] = {
-    "pair of think-tags": lambda manifest: manifest.thinking.name if manifest.thinking else "none",
-    "engine": lambda manifest: manifest.identity.engine,
-    "dtype": lambda manifest: manifest.identity.dtype,
-    "hash of the chat template": template_in_use,
-    "set of values for the chat template": lambda manifest: _stated(
-        manifest, manifest.identity.chat_template_kwargs, "none"
-    ),
-    "date in the chat template": lambda manifest: _stated(
-        manifest, manifest.identity.template_date, "none"
-    ),
-    "prompt format": lambda manifest: _stated(manifest, manifest.identity.prompt_format, "chat"),
-}
-
-
-def _arithmetic(runs: _Runs) -> Iterator[str]:
-    """Say that embeddings were computed in two ways that count as one."""
-    for suite in runs.suites:
-        metrics = set(runs.first.suites[suite].metrics) & set(runs.second.suites[suite].metrics)
-        for metric in sorted(metrics):
-            own = [_backend(run.estimate(suite, metric).signature) for run in runs.both]
-            if own[0] != own[1] and NEAR_BACKENDS.issuperset(own):
-                yield (
-                    f"{suite}: {runs.first.label} was embedded in {own[0]}, {runs.second.label} "
-                    f"in {own[1]}: to rule that out, score one of them again with "
-                    "--encoder-backend of the other."
-                )
-                break
-
-
-def _backend(signature: str) -> str:
-    return signature.partition("|encoder_backend:")[2].partition("|")[0]
-
-
-def _templates(runs: _Runs) -> Iterator[str]:
-    """Say how to ask both models with one template, if that can be done."""
-    hashes = [template_in_use(run.manifest) for run in runs.both]
-    if None in hashes or hashes[0] == hashes[1]:
-        return
-    if any(run.manifest.model.folder is None for run in runs.both):
-        return
-    bare, other = runs.both if hashes[0] == "none" else runs.both[::-1]
-    yield (
-        f"To ask both with one template, run {bare.label} again with --chat-template {other.name}."
-    )
-
-
-def _only_one(runs: _Runs) -> Iterator[str]:
-    for run, other in (runs.both, runs.both[::-1]):
-        if extra := [suite for suite in run.suites if suite not in other.suites]:
-            yield f"Only {run.label} has {', '.join(extra)}: not compared."
-        for suite in runs.suites:
-            here, there = run.suites[suite], other.suites[suite]
-            if temperatures := sorted(set(here.temperatures) - set(there.temperatures)):
-                shown = ", ".join(f"{t:g}" for t in temperatures)
-                yield f"{suite}: only {run.label} has T = {shown}: not compared there."
-            if metrics := [metric for metric in here.metrics if metric not in there.metrics]:
-                yield (
-                    f"{suite}: only {run.label} has {_listed(metrics)} ({len(metrics)} metrics): "
-                    "not compared."
-                )
-
-
-def _listed(names: list[str]) -> str:
+def listed_names(names: list[str]) -> str:
+    """Return the first names, with dots for the others."""
     return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
 
 
@@ -309,8 +206,5 @@ CHECKS: tuple[Callable[[_Runs], Iterator[str]], ...] = (
     _gates,
     _measures,
     _models,
-    _arithmetic,
-    _templates,
-    _only_one,
 )
 """By gravity."""

@@ -48,4 +48,4 @@ def show_gate(gate: GateResult, *, as_json: bool, environment: Mapping[str, str]
         )
     for command in annotations(gate, environment):
         annotate(command)
-    return [*(f"note: {line}" for line in gate.warnings), gate.line]
+    return [*(f"warning: {line}" for line in gate.warnings), gate.line]

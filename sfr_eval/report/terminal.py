@@ -24,7 +24,7 @@ from sfr_eval.thinking import answers
 from sfr_eval.types import Estimate
 from sfr_eval.util import output
 from sfr_eval.util.progress import log, waiting
-from sfr_eval.util.terminal import Column, fitting_table, print_rich
+from sfr_eval.util.terminal import Column, fitting_table, print_rich, sentence_lines
 from sfr_eval.util.untrusted import clean_line
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 PIPED = 80
 """Columns of the table in a pipe or a file."""
-WARNING_LINES = 8
-"""Lines of warnings on the terminal; the rest is counted."""
 _DECIMALS = 4  # of a value without its interval
 GROUPS = ("variety", "style", "quality", "judges", "inside", "facts")
 """Kinds of metrics, in their order in the table."""
@@ -110,22 +108,14 @@ def _verdict(part: _Part, name: str) -> Iterator["Text"]:
     yield _text(f"{name}: {part.said.headline}.", f"bold {_STYLES[part.said.tone]}".strip())
     for sentence in part.said.sentences:
         yield _text(f"  {sentence}")
-    width, lines = output.width(output.stdout(), piped=1000), 0
-    for count, warning in enumerate(part.warnings):
-        text = f"  warning: {warning}"
-        lines += -(-len(text) // width)
-        if count and lines > WARNING_LINES:
-            rest = len(part.warnings) - count
-            what = "warning is" if rest == 1 else "warnings are"
-            yield _text(f"  {rest} more {what} in the report", "yellow")
-            return
-        yield _text(text, "yellow")
+    for warning in part.warnings:
+        yield _text(f"  warning: {warning}", "yellow")
 
 
 def _text(line: str, style: str = "") -> "Text":
     from rich.text import Text
 
-    return Text(clean_line(line), style)
+    return Text("\n".join(sentence_lines(clean_line(line))), style)
 
 
 def _conditions(part: _Part) -> str:

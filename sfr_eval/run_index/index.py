@@ -33,6 +33,7 @@ class Index:
     rows: tuple[IndexRow, ...] = field(repr=False)
     histories: tuple[History, ...] = field(repr=False)
     leaderboards: tuple[Leaderboard, ...] = field(repr=False)
+    unreadable: tuple[Path, ...] = ()  # folders in which runs may be that are not in the rows
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -72,6 +73,7 @@ def index(
         rows=tuple(rows),
         histories=tuple(histories(rows)),
         leaderboards=tuple(leaderboards(rows)),
+        unreadable=tree.unreadable,
     )
 
 

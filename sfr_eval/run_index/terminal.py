@@ -24,6 +24,8 @@ def index_lines(index: Index) -> Iterator[str]:
     for row in index.rows:
         if row.status == "damaged":
             yield f"  {row.problem}"
+    for folder in index.unreadable:
+        yield f"  warning: {folder}: cannot be read; runs in it are missing here"
     for history in index.histories:
         yield from _history_lines(history)
 

@@ -55,6 +55,32 @@ def print_rich(parts: Iterable["RenderableType"], *, piped: int = PIPED) -> None
     stream.flush()
 
 
+def wrapped(text: str, *, width: int, indent: str = "    ") -> list[str]:
+    """Return a sentence as lines of at most `width` columns, broken between words, all but the
+    first indented. Nothing is cut: a word that is wider than that has a line of its own."""
+    from rich.cells import cell_len
+
+    words = clean_line(text).split()
+    if not words:
+        return []
+    lines = [text[: len(text) - len(text.lstrip())] + words[0]]
+    for word in words[1:]:
+        longer = f"{lines[-1]} {word}"
+        if cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(indent + word)
+    return [without_commands(line) for line in lines]
+
+
+def sentence_lines(text: str) -> list[str]:
+    """Return a sentence as lines for stdout: wrapped on a terminal, a single one in a pipe or a
+    file, where a program may look for it."""
+    stream = output.stdout()
+    width = output.width(stream, piped=0)
+    return wrapped(text, width=width) if width else [text]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """A column of a table that has to fit the terminal."""

@@ -36,10 +36,13 @@ its quality."""
 
 @dataclass(frozen=True)
 class Said:
-    """How a command ended and what it printed, in lower case, without the legend of its marks."""
+    """How a command ended and what it printed: in lower case, as one line, without the legend of
+    its marks and without the suite. `reasons` are its warnings and verdicts alone: a table names
+    metrics, whatever their values."""
 
     exit_code: int
     text: str
+    reasons: str = ""
 
 
 Scored = Callable[[str, Kind], Path]
@@ -93,17 +96,25 @@ def command(*arguments: str) -> Said:
     if result.exception is not None:
         assert isinstance(result.exception, (UserError, RunError)), result.output
         raise result.exception
-    return Said(result.return_value or 0, result.output.replace(LEGEND, "").lower())
+    return Said(result.return_value or 0, result.output.lower())
+
+
+def one_line(text: str) -> str:
+    """A text without the ends of its lines, where words of one phrase may be apart, and without
+    the name of the suite, which is also the word for what replies may lose."""
+    return " ".join(text.split()).replace("persona, ", "")
 
 
 @pytest.fixture(scope="session")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
     """Name and kind of a run -> its scored run folder."""
-    folder = tmp_path_factory.mktemp("attacks")
+    folder = tmp_path_factory.mktemp("runs")
+    names = [TRUTH, AGAIN, *attacks_on({})]
 
     @cache
     def score(name: str, kind: Kind) -> Path:
-        run = folder / f"{name}-{kind}"
+        # What a command prints of files and folders must not name the attack.
+        run = folder / f"{names.index(name)}-{kind}"
         if kind == "benchmark":
             shutil.copytree(score(name, "imported"), run)
             runs = RunFolder(run)
@@ -112,7 +123,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Scored:
             runs.write_manifest(manifest.model_copy(update={"world": "persona"}))
             command("score", str(run))
             return run
-        file = folder / f"{name}.jsonl"
+        file = folder / f"{names.index(name)}.jsonl"
         fields = ("query", "persona", "temperature", "index", "text")
         rows = ({field: getattr(sample, field) for field in fields} for sample in rows_of(name))
         file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -129,8 +140,13 @@ def compared(scored: Scored) -> Decided:
     @cache
     def compare(first: str, second: str, kind: Kind) -> Said:
         runs = [scored(name, kind) for name in (first, second)]
-        output = runs[0].parent / f"{first}-{second}-{kind}"
-        return command("compare", *map(str, runs), "--output", str(output))
+        output = runs[0].with_name(f"{runs[0].name}-{runs[1].name}")
+        labels = ("--label", "baseline", "--label", "candidate")
+        said = command("compare", *map(str, runs), *labels, "--output", str(output))
+        text = said.text.replace(LEGEND.lower(), "")
+        return Said(
+            said.exit_code, one_line(text), one_line(said.text.partition(LEGEND.lower())[2])
+        )
 
     return compare
 
@@ -145,8 +161,16 @@ def gated(scored: Scored) -> Decided:
         file = old.with_name(f"{old.name}.baseline.json")
         if not file.exists():
             command("check", "--baseline", str(file), "--write-baseline", str(old))
-        output = file.with_name(f"{baseline}-{candidate}-{kind}.check.json")
+        output = file.with_name(f"{old.name}-{new.name}.check.json")
         options = ("--candidate", str(new), "--output", str(output))
-        return command("check", "--baseline", str(file), *options)
+        said = command("check", "--baseline", str(file), *options)
+        warnings = [line for line in said.text.splitlines() if line.startswith("warning: ")]
+        rows = json.loads(output.read_text())["rows"]
+        reasons = [
+            f"{row['metric']} {row['reason']}".lower()
+            for row in rows
+            if row["verdict"] in ("fail", "unverified")
+        ]
+        return Said(said.exit_code, one_line(said.text), one_line("\n".join([*warnings, *reasons])))
 
     return check

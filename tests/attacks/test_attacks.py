@@ -7,6 +7,8 @@ from tests.attacks.conftest import AGAIN, TRUTH, Decided, Kind
 
 ATTACKS = attacks_on({})
 HARMFUL = [id for id, attack in ATTACKS.items() if not attack.harmless]
+ORACLE = ("lower quality", "quality lower", "oracle_valid worse")
+"""Names every loss of quality, where right answers are known."""
 PRAISE = (" better", "more varied at equal quality", "more varied at higher quality")
 OPEN = {
     "own_order": "sentences in another order read as a little more varied and less in style",
@@ -50,8 +52,10 @@ def test_a_warning_names_the_reason(
     attack: str, kind: Kind, compared: Decided, gated: Decided
 ) -> None:
     names = ATTACKS[attack].names
+    if kind == "benchmark" and "quality" in ATTACKS[attack].spoils:
+        names += ORACLE
     for said in (compared(TRUTH, attack, kind), gated(TRUTH, attack, kind)):
-        assert any(name in said.text for name in names), (names, said.text)
+        assert any(name in said.reasons for name in names), (names, said.reasons)
 
 
 def test_other_draws_of_the_truth_fail_nothing(

@@ -8,7 +8,9 @@ import pytest
 
 from sfr_eval.calibration.attacks import ATTACKS, Attack, attacks_on
 from sfr_eval.calibration.draws import Bench
+from sfr_eval.comparison.terminal import LEGEND
 from sfr_eval.embeddings.encoder import Encoder
+from sfr_eval.metrics.table import label, metric_table
 from sfr_eval.suites.suite import Suite, load_suite
 from sfr_eval.types import Sample
 
@@ -35,6 +37,14 @@ def test_only_texts_change_and_seeds_decide(
     assert old == [replace(sample, text="", completion_tokens=0) for sample in after]
     assert [s.text for s in after] != [s.text for s in truth]
     assert all(s.completion_tokens == len(s.text.split()) for s in after)
+
+
+def test_no_name_of_an_attack_is_printed_in_any_case(suite: Suite) -> None:
+    """A table has metrics, the suite and names of files, whatever the replies."""
+    metrics = [text for id in metric_table() for text in (id, label(id))]
+    for attack in attacks_on({}).values():
+        always = " ".join([*metrics, suite.id, *suite.personas, LEGEND, attack.id]).lower()
+        assert not [name for name in attack.names if name in always.replace("_", " ")]
 
 
 def test_every_harmful_attack_has_a_word_that_names_it() -> None:

@@ -39,7 +39,7 @@ def test_what_is_not_primary_has_no_verdict(found: Comparison) -> None:
 def test_two_seeds_of_one_model_are_not_told_apart(runs: dict[str, Path]) -> None:
     same = compare_runs(runs["whole"], runs["again"])
     assert not {row.call for row in primary(same)} & {"gain", "loss"}
-    assert any("seeds 0 and 1" in line for line in same.pairs[0].warnings)
+    assert any("seeds 0 and 1" in line for line in same.pairs[0].notes)
 
 
 def test_the_user_may_name_the_family(runs: dict[str, Path]) -> None:

@@ -10,7 +10,9 @@ from sfr_eval.comparison.mismatch import Mismatch
 from sfr_eval.comparison.result import Comparison, Pair
 
 
-def comparison(*lines: list[str], mismatch: Mismatch | None = None) -> Comparison:
+def comparison(
+    *lines: list[str], mismatch: Mismatch | None = None, notes: tuple[str, ...] = ()
+) -> Comparison:
     """`base` against the runs b, c, ..., with these warnings of each pair."""
     names = ["b", "c", "d"][: len(lines)]
     pairs = [
@@ -20,6 +22,7 @@ def comparison(*lines: list[str], mismatch: Mismatch | None = None) -> Compariso
             mismatches=(mismatch,) if mismatch else (),
             warnings=tuple(warnings),
             suites=(),
+            notes=notes,
         )
         for name, warnings in zip(names, lines, strict=True)
     ]
@@ -61,12 +64,15 @@ def test_a_part_of_a_word_and_two_names_are_no_name(line: str) -> None:
     assert texts([line], []) == ([f"b: {line}"] if line == "a bc" else [line])
 
 
-def test_mismatches_come_first_and_say_so() -> None:
+def test_mismatches_come_first_notes_last_and_say_so() -> None:
     mismatch = Mismatch(what="suite x: k", first="4", second="8")
-    found = joined_warnings(comparison(["No judge."], ["No judge."], mismatch=mismatch))
-    assert [one.is_mismatch for one in found] == [True, False]
+    found = joined_warnings(
+        comparison(["No judge."], ["No judge."], mismatch=mismatch, notes=("Other seeds.",))
+    )
+    assert [one.kind for one in found] == ["mismatch", "warning", "note"]
     assert found[0].line.startswith("mismatch: suite x: k")
     assert found[1] == JoinedWarning(text="No judge.")
+    assert found[2].line == "note: Other seeds."
 
 
 def test_names_are_listed_as_a_person_writes_them() -> None:

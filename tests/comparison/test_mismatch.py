@@ -41,7 +41,7 @@ def test_the_decoder_is_an_axis(
     decoder = ", ".join(f"{name}={value}" for name, value in filters.items())
     assert pair.first.endswith(" (no filters)")
     assert pair.second.endswith(f" ({decoder})")
-    (line,) = [line for line in pair.warnings if "decoders differ" in line]
+    (line,) = [line for line in pair.notes if "decoders differ" in line]
     assert line == (
         f"The decoders differ (no filters; {decoder}): what is claimed here is of checkpoint and "
         "decoder together."
@@ -58,7 +58,7 @@ def test_an_unknown_decoder_is_not_called_one_without_filters(
     (pair,) = compare_runs(first, second).pairs
     assert "(" not in pair.first
     assert pair.second.endswith(" (min_p=0.1)")
-    assert not [line for line in pair.warnings if "decoder" in line]
+    assert not [line for line in pair.notes if "decoder" in line]
 
 
 def test_equal_decoders_are_not_named(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_equal_decoders_are_not_named(runs: dict[str, Path], tmp_path: Path) -> 
         edit(folder, "manifest.json", _set_sampling("top_p", 0.9))
     (pair,) = compare_runs(*both).pairs
     assert "top_p" not in pair.first + pair.second
-    assert not [line for line in pair.warnings if "decoder" in line]
+    assert not [line for line in pair.notes if "decoder" in line]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_another_template_is_compared_with_a_warning(
     assert pair.mismatches == ()
     lines = [line for line in pair.warnings if re.search(says, line)]
     assert len(lines) == 1
-    advised = any(re.search("run .* again with --chat-template", w) for w in pair.warnings)
+    advised = any(re.search("run .* again with --chat-template", line) for line in pair.notes)
     assert advised == ("chat_template" in changes)
 
 
@@ -142,7 +142,7 @@ def test_one_template_from_a_file_and_a_tokenizer_is_one(
     other = edit(copy(runs["narrow"], tmp_path / "other"), "manifest.json", given)
     pair = compare_runs(first, other).pairs[0]
     assert pair.mismatches == ()
-    assert not any("template" in line for line in pair.warnings)
+    assert not any("template" in line for line in (*pair.warnings, *pair.notes))
 
 
 def test_other_prompts_are_refused_and_named(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_two_sweeps_are_compared_decoder_by_decoder(runs: dict[str, Path], tmp_p
     assert labels(open_pairs([one, two], base=two))[0] == ("c (no filters)", "a (no filters)")
     comparison = compare_runs(one, two)
     assert comparison.base is None
-    assert found.left_out[0] in comparison.pairs[0].warnings
+    assert found.left_out[0] in comparison.pairs[0].notes
     assert all(pair.mismatches == () for pair in comparison.pairs)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,56 @@ def test_json_keeps_its_keys(runs: list[Path], capsys: pytest.CaptureFixture[str
     keys = {"format", "alpha", "looks", "margin", "runs", "groups", "pairs"}
     assert set(loaded) == keys
     assert set(loaded["pairs"][0]) == {"a", "b", "mismatches", "cautions", "suites"}
-    assert all(note.startswith(("note: ", "mismatch: ")) for note in notes)
+    assert all(note.startswith(("note: ", "warning: ", "mismatch: ")) for note in notes)
+
+
+LONG = "the replies of this run are off topic, " * 6 + "which is no merit (end {})."
+
+
+def said(
+    runs: list[Path], capsys: pytest.CaptureFixture[str], *, warnings: int, notes: int
+) -> list[str]:
+    """What is printed of two runs with so many long warnings and short notes."""
+    comparison = compare_runs(runs[0], runs[2], labels=["whole", "narrow"])
+    pair = replace(
+        comparison.pairs[0],
+        warnings=tuple(LONG.format(number) for number in range(warnings)),
+        notes=tuple(f"Worth knowing, number {number}." for number in range(notes)),
+    )
+    after = show_comparison(replace(comparison, pairs=(pair,)), as_json=False)
+    return [*capsys.readouterr().out.splitlines(), *after]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_every_warning_can_be_read_whole(
+    runs: list[Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = said(runs, capsys, warnings=7, notes=5)
+    assert max(map(len, shown)) <= columns
+    text = " ".join(" ".join(shown).split())
+    assert all(f"warning: {LONG.format(number)}" in text for number in range(7))
+    assert all(f"note: Worth knowing, number {number}." in shown for number in range(3))
+    assert text.index("(end 6)") < text.index("number 0.")
+    assert "note: 2 more in compare.html" in shown
+    assert not any(word in text for word in (" ...", "more warning"))
+    assert any(line.startswith("self_bleu_4_fixed ") for line in shown)  # the table stays
+    assert shown[-1].endswith(")")  # the verdict, last
+
+
+def test_three_notes_need_no_page(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(runs, capsys, warnings=0, notes=3)
+    assert sum(line.startswith("note: ") for line in shown) == 3
+    assert not any("compare.html" in line for line in shown)
+
+
+def test_headlines_give_way_to_warnings(
+    runs: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(said(runs, capsys, warnings=1, notes=0)) < 25
 
 
 def test_letters_go_on_after_z() -> None:

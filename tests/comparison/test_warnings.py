@@ -33,7 +33,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lines(first: Path, second: Path, word: str) -> list[str]:
     (pair,) = compare_runs(first, second, allow_mismatch=True).pairs
-    return [line for line in pair.warnings if word in line]
+    return [line for line in (*pair.warnings, *pair.notes) if word in line]
 
 
 def every_second(text: str) -> Edit:
@@ -152,21 +152,3 @@ def test_thinking_and_an_encoder_that_cannot_read_are_named(truth: Path, tmp_pat
     folder.write_results(results.model_copy(update={"notes": {**results.notes, **notes}}))
     (line,) = lines(truth, other, "--encoder")
     assert line.startswith("think: 50% of the characters are unknown to the encoder")
-
-
-def test_two_arithmetics_are_compared_and_named(truth: Path, tmp_path: Path) -> None:
-    embedded = []
-    for backend in ("float32", "bfloat16", "onnx"):
-        folder = Path(shutil.copytree(truth, tmp_path / backend))
-        results = json.loads((folder / "results.json").read_text())
-        for row in results["estimates"]:
-            row["signature"] += f"|encoder_backend:{backend}"
-        (folder / "results.json").write_text(json.dumps(results))
-        embedded.append(folder)
-    (pair,) = compare_runs(*embedded[:2]).pairs
-    assert pair.mismatches == ()
-    (line,) = [line for line in pair.warnings if "encoder-backend" in line]
-    assert "float32 was embedded in float32, bfloat16 in bfloat16" in line
-    assert lines(truth, truth, "--encoder-backend") == []
-    (pair,) = compare_runs(embedded[0], embedded[2], allow_mismatch=True).pairs
-    assert "encoder_backend: float32 and onnx" in str(pair.mismatches[0])

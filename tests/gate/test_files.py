@@ -2,9 +2,10 @@
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
-from sfr_eval.gate.files import write_gate
+from sfr_eval.gate.files import show_gate, write_gate
 from sfr_eval.gate.github import annotations
 from sfr_eval.gate.junit import junit_xml
 from sfr_eval.gate.markdown import markdown
@@ -45,3 +46,10 @@ def test_check_json_has_the_documented_fields(tmp_path: Path) -> None:
     documented += " minimum_detectable call words verdict reason"
     assert set(documented.split()) <= set(found["rows"][0])
     assert junit.exists()
+
+
+def test_every_warning_stands_before_the_verdict() -> None:
+    many = tuple(f"{'a long reason ' * 20}{number}" for number in range(9))
+    lines = show_gate(replace(gate(row("fail")), warnings=many), as_json=False, environment={})
+    assert lines == [*(f"warning: {line}" for line in many), lines[-1]]
+    assert lines[-1].startswith("check: failed")

@@ -96,7 +96,7 @@ def test_the_decoders_are_compared_with_the_one_without_filters(swept: SweepOutc
     }
     page = (swept.folder / "compare.html").read_text()
     assert "decoder min_p=0.3" in page
-    (line,) = [w for w in swept.comparison.pairs[0].warnings if "checkpoint and decoder" in w]
+    (line,) = [n for n in swept.comparison.pairs[0].notes if "checkpoint and decoder" in n]
     assert "no filters" in line
     # One curve over temperature for each decoder, and what any of them reaches.
     rows = (swept.folder / "plots" / "persona-trade_off.csv").read_text()

@@ -161,11 +161,13 @@ def test_base_against_tuned_in_two_plain_commands(
     with pytest.raises(UserError, match="no chat template, as base models have none; give"):
         run(base, suite, tmp_path / "refused")
     bare = run(base, suite, tmp_path / "bare", prompt_format="completion")
-    lines = compare_runs(bare, tuned).pairs[0].warnings
-    assert any("prompt format differs: completion in" in line for line in lines)
-    assert any(f"run base again with --chat-template {tiny_checkpoint}" in line for line in lines)
+    (pair,) = compare_runs(bare, tuned).pairs
+    assert any("prompt format differs: completion in" in line for line in pair.warnings)
+    advice = f"run base again with --chat-template {tiny_checkpoint}"
+    assert any(advice in line for line in pair.notes)
     alike = run(base, suite, tmp_path / "alike", chat_template=str(tiny_checkpoint))
-    lines = compare_runs(alike, tuned).pairs[0].warnings
+    (pair,) = compare_runs(alike, tuned).pairs
+    lines = (*pair.warnings, *pair.notes)
     assert not any("template" in line or "prompt format" in line for line in lines)
     assert list(texts(alike).values()) == list(texts(tuned).values())  # equal weights, too
 

@@ -131,3 +131,23 @@ def test_a_dumb_terminal_gets_lines(tmp_path: Path) -> None:
     assert screen.code == 0
     assert "━" not in screen.text
     assert "sampling: 648/648" in screen.text
+
+
+@pytest.mark.parametrize("columns", [None, 60, 120])
+def test_every_warning_is_said_whole(
+    run: RunFolder,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int | None,
+) -> None:
+    """However many there are: they are why a number may not be what it seems."""
+    many = [f"{'words of a long warning, ' * 12}which is number {number}." for number in range(12)]
+    monkeypatch.setattr("sfr_eval.report.terminal.warnings", lambda *_: many)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    lines = shown(run.path, capsys)
+    text = " ".join(" ".join(lines).split())
+    assert [f"warning: {line}" in text for line in many] == [True] * 12
+    assert "in the report" not in text
+    assert columns is None or max(map(len, lines)) <= columns

@@ -1,6 +1,9 @@
 """An index on the terminal."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from sfr_eval.run_index.index import index
 from sfr_eval.run_index.terminal import index_lines, sparkline
@@ -27,3 +30,21 @@ def test_history_says_where_it_began_and_ended(source: Path, tmp_path: Path) -> 
 def test_runs_without_steps_are_only_counted(source: Path, tmp_path: Path) -> None:
     copy_run(source, tmp_path / "base")
     assert list(index_lines(index(tmp_path))) == ["1 run: 1 complete"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_run(source, tmp_path / "base")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    lines = list(index_lines(index(tmp_path)))
+    closed_line = f"  warning: {tmp_path / 'closed'}: cannot be read; runs in it are missing here"
+    assert lines == ["1 run: 1 complete", closed_line]

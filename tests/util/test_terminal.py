@@ -1,9 +1,16 @@
 """pytest tests/util/test_terminal.py"""
 
 import pytest
+from rich.cells import cell_len
 from rich.text import Text
 
-from sfr_eval.util.terminal import Column, fitting_table, print_rich
+from sfr_eval.util.terminal import (
+    Column,
+    fitting_table,
+    print_rich,
+    sentence_lines,
+    wrapped,
+)
 
 COLUMNS = [
     Column(title="metric", cells=["style", "  style_accuracy"], styles={0: "bold"}),
@@ -56,3 +63,32 @@ def test_a_sentence_in_a_pipe_stays_one_line(
     monkeypatch.setenv("COLUMNS", "40")
     print_rich([Text(sentence)], piped=80)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 40
+
+
+def test_a_wrapped_sentence_by_hand() -> None:
+    assert wrapped("  one two three", width=9) == ["  one two", "    three"]
+    assert wrapped("", width=9) == []
+    assert wrapped("a runs/a-long-folder b", width=9) == ["a", "    runs/a-long-folder", "    b"]
+
+
+@pytest.mark.parametrize("width", [20, 33, 80])
+@pytest.mark.parametrize("word", ["noise", "w\u00f6rter", "\u4e2d\u6587\u6a21\u578b"])
+def test_wrapping_loses_no_word(width: int, word: str) -> None:
+    text = f"warning: {word} " * 40 + "end"
+    lines = wrapped(text, width=width)
+    assert " ".join(" ".join(lines).split()) == text
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_no_wrapped_line_is_a_command_to_a_ci_service() -> None:
+    lines = wrapped("a name of 20 letters ::error::no ##[group]no", width=21)
+    assert len(lines) == 3
+    assert not any(line.lstrip().startswith(("::", "##[")) for line in lines)
+
+
+def test_a_sentence_is_wrapped_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "many words " * 30 + "end"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert sentence_lines(sentence) == [sentence]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, sentence_lines(sentence))) <= 40

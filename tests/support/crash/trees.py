@@ -14,8 +14,13 @@ Tree = Mapping[str, bytes]
 OF_A_SESSION = {"last_session", "judging"}
 """Keys of the manifest that tell what a session drew or asked, and how long that took: of a run in
 two sessions, the second."""
-_APPENDED = re.compile(r"(^|/)(samples|judgements|verdicts)/|verdicts\.jsonl$")
-_SCRATCH = re.compile(r"(^|/)\.[^/]*\.part$|\.part(/|$)|(^|/)\.[^/]+-[0-9a-f]{16}(/|$)")
+_SESSIONS = re.compile(r"(^|/)(samples|judgements)/")
+_APPENDED = re.compile(rf"{_SESSIONS.pattern}|(^|/)verdicts/|(verdicts|\.votes)\.jsonl$")
+_SCRATCH = re.compile(
+    r"(^|/)\.[^/]*\.part$|\.part(/|$)|(^|/)\.[^/]+-[0-9a-f]{16}(/|$)"
+    r"|/targets/(workers|claims)/[^/]+(/|$)|/tokenize-.+/tmp\w{8}$"
+)
+_STEPS = re.compile(r"/targets/[0-9a-f]{24}/build/")
 _RANDOM = re.compile(r"[0-9a-f]{16}")
 _OF_A_GATE = ("check.json", ".xml")
 _LEFT_OUT = re.compile(r"(^|/)(\.lock|engine\.log|fingerprints\.json)$")  # by inode
@@ -39,9 +44,10 @@ def tree(folder: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     rows: dict[str, list[bytes]] = {}
     for name, content in files(folder).items():
-        if _APPENDED.search(name):
-            parent = name if name.endswith("verdicts.jsonl") else str(Path(name).parent)
-            rows.setdefault(parent, []).extend(map(_row, whole_lines(content)))
+        if _SESSIONS.search(name):  # nobody adds to the file of a killed session
+            rows.setdefault(str(Path(name).parent), []).extend(map(_row, whole_lines(content)))
+        elif _APPENDED.search(name):
+            rows[name] = [_row(line) for line in content.splitlines(keepends=True)]
         else:
             found[name] = common(name, content)
     # However many sessions a folder has, it has each row once.
@@ -101,16 +107,17 @@ def is_scratch(name: str) -> bool:
 
 def may_be_partial(name: str) -> bool:
     """Whether rows are added to a file, or the Trainer writes it under its own name: a checkpoint
-    counts only with the file that it writes last."""
-    return _APPENDED.search(name) is not None or "/checkpoint-" in name
+    counts only with the file that it writes last. Or whether it is a step of a build of targets,
+    which goes when these are there."""
+    return any(pattern.search(name) for pattern in (_APPENDED, _STEPS)) or "/checkpoint-" in name
 
 
 def _row(line: bytes) -> bytes:
-    """A row without the time that a program or a judge took."""
+    """A row without the time that a program or a judge took; what is torn is as it is."""
     try:
         row: dict[str, Any] = json.loads(line)
     except ValueError:
-        return b""  # torn, and followed by a later session's rows
+        return line
     kept = {key: value for key, value in row.items() if key not in _TIMES}
     return json.dumps(kept, sort_keys=True).encode()
 
@@ -122,6 +129,12 @@ _TIMES |= {"near_limit"}
 def _manifest(content: bytes) -> bytes:
     manifest = json.loads(content)
     return json.dumps({k: v for k, v in manifest.items() if k not in OF_A_SESSION}).encode()
+
+
+def _judge(content: bytes) -> bytes:
+    trial = json.loads(content)
+    del trial["report"]["session"]  # what it asked
+    return json.dumps(trial).encode()
 
 
 def _without(*patterns: str) -> Callable[[bytes], bytes]:
@@ -136,6 +149,7 @@ _CHANGES: dict[str, Callable[[bytes], bytes]] = {
     "compare.html": lambda content: content.replace(b"running", b"partial"),
     "comparison.json": lambda content: content.replace(b"running", b"partial"),
     "check.json": _without(r'"seconds": [^\n]*'),
+    "judge.json": _judge,
     ".xml": _without(r'time="[^"]*"'),
     ".eval": lambda content: b"",  # named by random ids of its own; read by its tests
 }

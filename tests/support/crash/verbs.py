@@ -15,6 +15,11 @@ WORLD = (
     *("run", "--model", "world:cross=0.3", "--suite", "persona", "--limit", "2"),
     *("--samples", "2", "--temperatures", "1.0", "--metrics", "text", "--output"),
 )
+CODE = (
+    *("run", "--model", "world:solve=0.4,spread=0.3", "--suite", "mbpp", "--set", "data=small"),
+    *("--limit", "2", "--samples", "2", "--temperatures", "1.0", "--set", "regrade=0.5"),
+    *("--metrics", "code", "--unsafe-code", "--output", "runs/a"),
+)
 METRICS = ("--metrics", "text", "--metrics", "lexical")
 A = ("score", "a.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/a")
 B = ("score", "b.jsonl", "--suite", "./toy", *METRICS, "--output", "runs/b")
@@ -37,12 +42,13 @@ class Verb:
     code: int = 0  # with which it ends undisturbed
 
 
+_READ_INDEX = ("index", "runs", "--output", "read/index.html")
 _READ_A = (
     ("report", "runs/a"),
     ("compare", "runs/a", "runs/a", "--output", "read/compare"),
     ("check", "--write-baseline", "runs/a", "--baseline", "read/baseline.json"),
     ("export", "runs/a", "--format", "csv", "--output", "read/csv"),
-    ("index", "runs", "--output", "read/index.html"),
+    _READ_INDEX,
 )
 _CHECK = ("check", "--candidate", "runs/b", "--baseline", "baseline.json")
 _READ_BASELINE = (*_CHECK, "--output", "read/check.json")
@@ -62,7 +68,7 @@ VERBS = (
         command=(*WORLD, "runs/sweep", "--sweep", "min_p=0.05,0.1"),
         readers=(
             ("compare", "runs/sweep", "--output", "read/compare"),
-            ("index", "runs", "--output", "read/index.html"),
+            _READ_INDEX,
         ),
     ),
     Verb(
@@ -89,6 +95,14 @@ VERBS = (
             *("--samples", "2", "--metrics", "text", "--output", "runs/a"),
         ),
         readers=_READ_A,
+    ),
+    Verb(name="code run", command=CODE, readers=(("report", "runs/a"), _READ_INDEX)),
+    Verb(
+        name="calibrate judge",
+        command=(
+            *("calibrate", "--judge", URL, "--judge-axes", "rel", "--items", "2"),
+            *("--output", "judge.json"),
+        ),
     ),
     Verb(name="report", command=("report", "runs/a"), before=(A,), readers=_READ_A[-1:]),
     Verb(

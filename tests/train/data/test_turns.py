@@ -14,7 +14,7 @@ import pytest
 import sfr_train.data.turns as turns
 from sfr_train.data.turns import one_at_a_time
 
-from sfr_eval.errors import UserError
+from sfr_eval.errors import RunError, UserError
 
 ROOT = Path(__file__).parents[3]
 
@@ -145,3 +145,19 @@ def test_ranks_outwait_the_limit_of_collectives(tmp_path: Path) -> None:
     waits = [line for text in errors for line in text.splitlines() if "waiting" in line]
     tokens = [line for line in waits if "to tokenize train rows: 0 of 24 rows" in line]
     assert len(tokens) >= 5
+
+
+def test_what_is_not_finished_goes_before_and_after(tmp_path: Path) -> None:
+    def bake(end: str) -> None:
+        with one_at_a_time(tmp_path / "lock", what="bake", scratch=tmp_path / "oven"):
+            assert not list((tmp_path / "oven").glob("tmp*"))
+            (tmp_path / "oven" / "tmp01234567").touch()
+            (tmp_path / "oven" / "00000.arrow").touch()
+            if end:
+                raise OSError(28, end)
+
+    with pytest.raises(RunError, match="the disk is full"):
+        bake("no space")
+    assert [file.name for file in (tmp_path / "oven").iterdir()] == ["00000.arrow"]
+    (tmp_path / "oven" / "tmp76543210").touch()
+    bake("")

@@ -40,7 +40,7 @@ def one_at_a_time(
 ) -> Iterator[None]:
     """Let one process of those that share the folder of `lock` do `what` at a time; the others wait
     here, and afterwards find what it left there. scratch: a folder in which only the holder writes;
-    files there that one before has not finished are removed.
+    files there that are not finished are removed, before and after.
 
     On a file system without such locks every process does the work itself; files appear under their
     names only when they are whole, so no process reads half of one. A folder that is read-only will
@@ -59,8 +59,8 @@ def one_at_a_time(
                     raise
             else:
                 if _take(stream.fileno(), what=what, progress=progress) and scratch is not None:
-                    for file in (file for name in _UNFINISHED for file in scratch.glob(name)):
-                        file.unlink(missing_ok=True)
+                    _remove_unfinished(scratch)
+                    stack.callback(_remove_unfinished, scratch)  # ours, should it fail
                 _HELD.add(lock)
                 stack.callback(_HELD.discard, lock)
             yield
@@ -76,6 +76,11 @@ def one_at_a_time(
                     "a writable folder"
                 ) from None
             raise
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for file in (file for name in _UNFINISHED for file in folder.glob(name)):
+        file.unlink(missing_ok=True)
 
 
 def _take(lock: int, *, what: str, progress: Callable[[], str]) -> bool:

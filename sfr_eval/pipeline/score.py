@@ -1,6 +1,6 @@
 """Measures stored samples again, without generating: a run folder, or imported generations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,9 @@ from sfr_eval.settings import (
 from sfr_eval.store.manifest import FILE, Manifest
 from sfr_eval.store.run_folder import RunFolder
 from sfr_eval.suites.stored import require_stored_suites
+from sfr_eval.suites.suite import Suite
 from sfr_eval.thinking import parse_think_tags
+from sfr_eval.types import Sample
 from sfr_eval.util.files import remove_folders
 from sfr_eval.util.progress import ScoringProgress
 from sfr_eval.util.workers import open_workers, usual_workers
@@ -194,6 +196,11 @@ def score(folder: RunFolder, settings: Mapping[str, Any]) -> Scored:
         progress,
     ):
         samples = folder.sealed_samples()
+        _refuse_other_queries(
+            folder,
+            samples,
+            [suite for suite in suites if suite.code or suite.math or panel is not None],
+        )
         if folder.read_manifest() != manifest:
             folder.write_manifest(manifest)
             folder.results_file.unlink(missing_ok=True)  # of texts with other parts left out
@@ -230,3 +237,17 @@ def _with_tags(folder: RunFolder, manifest: Manifest, settings: ScoreSettings) -
             "--think-tags: changes the texts of all metrics; leave out --metrics to score all again"
         )
     return manifest.model_copy(update={"thinking": tags})
+
+
+def _refuse_other_queries(
+    folder: RunFolder, samples: Iterable[Sample], suites: Iterable[Suite]
+) -> None:
+    """Raise UserError for a reply to a query that is not in its suite, which has its tests, its
+    answer, or the text that a judge reads."""
+    known = {suite.id: suite.queries for suite in suites}
+    for sample in samples:
+        if sample.suite in known and sample.query not in known[sample.suite]:
+            raise UserError(
+                f"{folder.samples_file}: suite {sample.suite} has no query `{sample.query[:60]}`; "
+                "repeat the command that made it"
+            )

@@ -3,13 +3,16 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sfr_eval import cli
+from sfr_eval.config import RunConfig
 from sfr_eval.errors import UserError
+from sfr_eval.pipeline.run import execute
 from sfr_eval.pipeline.score import score
 from sfr_eval.report.report import write_report
 from sfr_eval.settings import CodeSettings, EngineSettings
@@ -110,3 +113,19 @@ def test_a_received_run_does_not_bring_its_own_permissions(
         cli.main()
     assert seen[2:] == [True, True]
     assert json.loads((received / "manifest.json").read_text()) == manifest  # the record stays
+
+
+def test_a_reply_to_a_problem_that_the_suite_lacks_is_one_line(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    config = RunConfig(
+        model="world:solve=0.5,spread=0.4", suite=("mbpp",), data="small", limit=2, samples=2,
+        temperatures=(0.8,), metrics=("text",), output=run.path,
+    )  # fmt: skip
+    assert execute(config).exit_code == 0
+    samples = run.sealed_samples()
+    digest = run.seal([replace(samples[0], query="of another set"), *samples[1:]])
+    manifest = json.loads((run.path / "manifest.json").read_text())
+    (run.path / "manifest.json").write_text(json.dumps({**manifest, "sealed": digest}))
+    says = r"samples\.parquet: suite mbpp has no query `of another set`; repeat the command"
+    with pytest.raises(UserError, match=says):
+        score_again(run.path)

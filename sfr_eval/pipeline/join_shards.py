@@ -47,14 +47,20 @@ def join_folders(paths: Sequence[Path], output: Path | None) -> Path:
     suites = require_stored_suites(place, first)
     plan = plan_of(first, suites)
     drawn: dict[str, Sample] = {}
-    for path in manifests:
-        drawn.update((sample.sample_id, sample) for sample in RunFolder(path).sealed_samples())
     order = [request.sample_id for request in plan.requests()]
-    missing = sum(id not in drawn for id in order)
-    if missing or len(drawn) > len(order):
+    asked = set(order)
+    for path in manifests:
+        rows = RunFolder(path).sealed_samples()
+        if other := sum(row.sample_id not in asked for row in rows):
+            raise UserError(
+                f"score {path}: {other:,} of its {len(rows):,} samples are not in the plan of the "
+                "shards; run it anew with the settings of the others"
+            )
+        drawn.update((row.sample_id, row) for row in rows)
+    if missing := len(asked - drawn.keys()):
         raise UserError(
-            f"score: the shards hold {len(drawn):,} samples, of which {len(order) - missing:,} are "
-            f"in their plan of {len(order):,}; run each shard to its end with the same settings"
+            f"score: the shards {', '.join(map(str, manifests))} lack {missing:,} of the "
+            f"{len(order):,} samples of their plan; run each to its end with the same settings"
         )
     with RunFolder(output) as folder:
         before = folder.read_manifest()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,11 @@ def test_an_unfinished_shard_is_refused(tmp_path: Path) -> None:
     manifest = json.loads((two / "manifest.json").read_text())
     del manifest["sealed"]
     (two / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(UserError, match="37 are in their plan of 40"):
+    with pytest.raises(UserError, match=r"x-shard-2-of-2 lack 3 of the 40 samples of their plan"):
+        join_folders([one, two], tmp_path / "x")
+    rows = RunFolder(two).sealed_samples()
+    RunFolder(two).seal([replace(rows[0], sample_id="of another plan"), *rows[1:]])
+    with pytest.raises(UserError, match=r"2-of-2: 1 of its 13 samples are not in the plan"):
         join_folders([one, two], tmp_path / "x")
 
 

@@ -39,7 +39,6 @@ def job(arm: str, *, model: str, chats: Path, replicate: int, output: Path) -> d
             "per_device_train_batch_size": 8,
             "gradient_accumulation_steps": 2,
             "seed": replicate,
-            "bf16": True,
             "max_length": 256,
             "save_strategy": "no",
             "logging_steps": 10,

@@ -11,11 +11,8 @@ Every module may import this one, which imports none of ours.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
-from typing import Any, Literal, Protocol, TypeVar
-
-T = TypeVar("T")
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 Status = Literal["ok", "truncated", "refused", "no_content", "unsupported", "error"]
 """ok: ended by itself; truncated: cut at max_tokens; refused: withheld by a content filter;
@@ -36,27 +33,6 @@ PromptKey = tuple[str, str]
 
 Cell = tuple[float, str, str]
 """(temperature, query, persona): a prompt at one temperature, which k samples answer."""
-
-
-def _quick_pickle(cls: type[T]) -> type[T]:
-    """Give a dataclass with slots a state that is read and written by its slots: a million objects
-    go from one process to another, and what dataclasses generate asks each for its fields, which
-    takes longer than to pickle it."""
-    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-    read = attrgetter(*names)
-    writers = [getattr(cls, name).__set__ for name in names]
-
-    def state(self: object) -> tuple[object, ...]:
-        values: tuple[object, ...] = read(self)
-        return values
-
-    def restore(self: T, values: tuple[object, ...]) -> None:
-        for write, value in zip(writers, values, strict=True):
-            write(self, value)
-
-    cls.__getstate__ = state  # type: ignore[method-assign]
-    cls.__setstate__ = restore  # type: ignore[attr-defined]
-    return cls
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +89,6 @@ class Request:
     seed: int  # 63-bit, one for each sample
 
 
-@_quick_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One completion as stored. Contains nothing that differs between two equal runs (no times)."""
@@ -160,7 +135,6 @@ class Sampler(Protocol):
         """Free the engine; safe to call twice."""
 
 
-@_quick_pickle
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """One value of a metric at its unit; None means undefined, for the given reason."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WITHOUT_A_TEST_FILE = {
-    "sfr_eval": "demo errors settings version",
+    "sfr_eval": "demo errors settings types version",
     "sfr_eval/calibration": "criteria design panels",
     "sfr_eval/commands": "calibrate check demo doctor_draws export report train",
     "sfr_eval/comparison": "differences files matched result",

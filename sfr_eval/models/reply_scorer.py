@@ -170,12 +170,10 @@ class ReplyScorer:
         )
         logs = torch.zeros((len(temperatures), len(drawn)), dtype=torch.float64)
         place = 0
-        plain = list(temperatures) == [1.0]
         for part in self._head.logits(before, vocabulary=self._vocabulary):
             here = slice(place, place + len(part))
             for number, temperature in enumerate(temperatures):
-                scaled = part if plain else part / temperature
-                logs[number, here] = self._log_probabilities(scaled, drawn[here]).cpu()
+                logs[number, here] = self._log_probabilities(part / temperature, drawn[here]).cpu()
             place = here.stop
         sums = [part.sum(dim=1).tolist() for part in logs.split(counts, dim=1)]
         return [
@@ -184,16 +182,12 @@ class ReplyScorer:
         ]
 
     def _log_probabilities(self, logits: "torch.Tensor", drawn: "torch.Tensor") -> "torch.Tensor":
-        """Return the log-probability of each drawn token, in float64. The logits are overwritten:
-        fresh memory of their size costs a third of the time that it takes to compute them."""
+        """Return the log-probability of each drawn token, in float64."""
         import torch
 
-        with torch.inference_mode():
-            own = logits.gather(1, drawn.clamp(min=0)[:, None])[:, 0].double()
-            end = logits[:, self._ends].double().logsumexp(dim=1)
-            top = logits.amax(dim=1, keepdim=True)
-            total = logits.sub_(top).exp_().sum(dim=1).double().log() + top[:, 0].double()
-            return torch.where(drawn < 0, end, own) - total
+        own = logits.gather(1, drawn.clamp(min=0)[:, None])[:, 0].double()
+        end = logits[:, self._ends].double().logsumexp(dim=1)
+        return torch.where(drawn < 0, end, own) - logits.logsumexp(dim=-1).double()
 
 
 def scoring_dtype(serving: EngineSettings) -> str:

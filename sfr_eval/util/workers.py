@@ -154,14 +154,10 @@ def open_workers(count: int | None, *, ray_address: str | None = None) -> Iterat
     elif count is None or count == 1:
         yield Here()
     else:
-        from threadpoolctl import threadpool_limits
-
         # Not forked: this process may have threads of BLAS, torch or Ray, which hold locks.
         context = multiprocessing.get_context("spawn")
         others = set(multiprocessing.active_children())
-        # The processes have the cores: threads of BLAS here would only wait for one, and spin.
-        alone = threadpool_limits(limits=1, user_api="blas")
-        with alone, ProcessPoolExecutor(count, mp_context=context, initializer=_prepare) as pool:
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_prepare) as pool:
             try:
                 yield Processes(pool, count)
             except BaseException:  # an interrupt does not wait for a part of many seconds

@@ -7,6 +7,7 @@ import shutil
 import signal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -276,8 +277,8 @@ def _build_until(name: str, folder: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         remove(path, **options)
 
-    shutil.rmtree = removed  # type: ignore[assignment]
-    build(rows([1, 2, 3]), Path(folder))
+    with mock.patch.object(shutil, "rmtree", removed):
+        build(rows([1, 2, 3]), Path(folder))
 
 
 @pytest.mark.parametrize("name", ["build", "workers"])

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from sfr_train.targets import claims
@@ -50,8 +51,11 @@ def _killed_at(step: str, folder: str) -> None:
         if place.name == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Path.write_text, os.link = write, linked  # type: ignore[assignment, method-assign]
-    with Worker(Path(folder)) as worker:
+    with (
+        mock.patch.object(Path, "write_text", write),
+        mock.patch.object(os, "link", linked),
+        Worker(Path(folder)) as worker,
+    ):
         worker.claim("piece")
 
 
